@@ -1,0 +1,46 @@
+//! A program as WGSL statements.
+
+use std::fmt::Write;
+
+use super::{Instr, Law, Program};
+
+/// Statements that compute a program, and the name of the value of each root.
+pub struct ProgramText {
+    pub body: String,
+    pub roots: Vec<String>,
+}
+
+/// The program's statements. `element` names the u32 index of the current element, `core` the kernel's value;
+/// `input(k)` gives the text that loads operand k as f32, `control(name)` the text that reads a control.
+pub fn program_text(
+    program: &Program,
+    element: &str,
+    core: &str,
+    input: &dyn Fn(usize) -> String,
+    control: &dyn Fn(&'static str) -> String,
+) -> ProgramText {
+    let mut body = String::new();
+    for (i, instr) in program.instrs.iter().enumerate() {
+        let text = match instr {
+            Instr::Input(k) => input(*k as usize),
+            Instr::Core => core.to_string(),
+            Instr::Const(bits) => number(f64::from_bits(*bits)),
+            Instr::Control(name) => control(name),
+            Instr::Noise { stream, law: Law::Normal } => format!("noise_normal({stream}u, {element})"),
+            Instr::Noise { stream, law: Law::Uniform } => format!("noise_uniform({stream}u, {element})"),
+            Instr::Position => format!("f32({element})"),
+            Instr::Unary(f, x) => f.wgsl().replace("{x}", &format!("v{x}")),
+            Instr::Binary(f, a, b) => f.wgsl().replace("{a}", &format!("v{a}")).replace("{b}", &format!("v{b}")),
+            Instr::Select(c, a, b) => format!("select(v{b}, v{a}, v{c} > 0.0)"),
+        };
+        writeln!(body, "  let v{i} = {text};").expect("writing to a string cannot fail");
+    }
+    ProgramText { body, roots: program.roots.iter().map(|r| format!("v{r}")).collect() }
+}
+
+/// A constant as WGSL reads it: single precision, always with a point or an exponent.
+fn number(value: f64) -> String {
+    let value = value as f32;
+    assert!(value.is_finite(), "WGSL has no literal for {value}");
+    format!("f32({value:?})")
+}

@@ -1,0 +1,68 @@
+//! How a device computes an operation, as data. The plan fuses and schedules launches without knowing whose they are.
+
+use crate::expr::Scalar;
+use crate::graph::View;
+use crate::shape::Shape;
+
+#[derive(Clone, Debug)]
+pub enum Launch {
+    /// A leaf.
+    Source,
+    /// The elements of input 0 from `offset` on, under another shape: no work.
+    Alias { offset: usize },
+    /// Input k stands at `offsets[k]` of the output; what lies between is zero. No work where an input can be computed in its place.
+    Pack { offsets: Vec<usize> },
+    Map(MapLaunch),
+    Core(Core),
+}
+
+/// Expressions over the elements of a domain, which is the shape of every output unless `row` is given.
+#[derive(Clone, Debug)]
+pub struct MapLaunch {
+    pub domain: Shape,
+    pub operands: Vec<Operand>,
+    /// One for each output.
+    pub roots: Vec<Scalar>,
+    /// Its outputs are the next values of states: it runs last and may write in place.
+    pub is_update: bool,
+    /// The outputs are the step's row of a buffer with a row for every step of a submit; this is the row's stride.
+    pub row: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// Which input of the node.
+    pub input: usize,
+    pub view: View,
+}
+
+/// A computation with a shader (and a fast CPU kernel) of its own. It gives one value for each element of the domain, which the store
+/// expression then turns into outputs.
+#[derive(Clone, Debug)]
+pub struct Core {
+    /// The file in `shaders/`, without its ending; the CPU kernel has the same name.
+    pub shader: &'static str,
+    /// Sizes and switches, baked into the shader as constants.
+    pub consts: Vec<(&'static str, u32)>,
+    /// The inputs in the order of the shader's load functions.
+    pub inputs: Vec<CoreInput>,
+    /// The shape of the output.
+    pub domain: Shape,
+    /// Units of work along x, y and z; the shader's family says how many a workgroup takes.
+    pub items: [u32; 3],
+}
+
+#[derive(Clone, Debug)]
+pub struct CoreInput {
+    /// The name of its load function in the shader: `load_{name}(index)`.
+    pub name: &'static str,
+    /// Which input of the node.
+    pub input: usize,
+}
+
+impl Core {
+    /// A size or switch by name.
+    pub fn get(&self, name: &str) -> usize {
+        self.consts.iter().find(|(n, _)| *n == name).map(|(_, v)| *v as usize).expect("a core names the sizes its kernel reads")
+    }
+}

@@ -1,0 +1,24 @@
+//! reparam: variational auto-encoders, trained and sampled in a web page.
+//!
+//! The floors, lowest first; a room imports only from floors below its own (`tests/floors.rs` enforces it):
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | 0 | `error` `shape` `rng` |
+//! | 1 | `expr`: scalar expressions, their values, WGSL text and derivatives |
+//! | 2 | `graph`: nodes, `trait Op`, launches as data |
+//! | 3 | `ops`: one file an op, one registry |
+//! | 4 | `autodiff`, `plan`: the backward half; fusion, schedule, memory |
+//! | 5 | `backend`, `nn`, `dist`: two replayers of a plan; layers; distributions |
+//! | 6 | `vae`: encoder → q(z|x) → decoder → p(x|z), objectives |
+//! | 7 | `train`: batches, schedules, checkpoints, the run loop |
+//! | 8 | `api`: the message-shaped JavaScript surface |
+//! | – | `io`: bytes in, checked arrays out |
+
+pub mod error;
+pub mod expr;
+pub mod graph;
+pub mod plan;
+pub mod rng;
+pub mod shape;
+
