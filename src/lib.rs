@@ -15,10 +15,11 @@
 //! | 8 | `api`: the message-shaped JavaScript surface |
 //! | – | `io`: bytes in, checked arrays out |
 
+pub mod autodiff;
 pub mod error;
 pub mod expr;
 pub mod graph;
+pub mod ops;
 pub mod plan;
 pub mod rng;
 pub mod shape;
-
