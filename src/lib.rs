@@ -15,6 +15,7 @@
 //! | 8 | `api`: the message-shaped JavaScript surface |
 //! | – | `io`: bytes in, checked arrays out |
 
+pub mod backend;
 pub mod error;
 pub mod expr;
 pub mod graph;
