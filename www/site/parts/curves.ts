@@ -15,7 +15,7 @@ const REDRAW_MS = 250;
 /** What the axis shows before there is a curve, in nats. */
 const EMPTY_MAX = 200;
 
-class Curves extends Part {
+export class Curves extends Part {
   #chart: uPlot | null = null;
   #resize: ResizeObserver | null = null;
   #hovered: number | null = null;
@@ -144,5 +144,3 @@ function columns({ steps, reconstruction, kl, heldOut }: History): uPlot.Aligned
     [heldOut.map(({ step }) => step), heldOut.map(({ elbo }) => -elbo), heldOut.map((each) => each.reconstruction)],
   ]);
 }
-
-customElements.define("vae-curves", Curves);
