@@ -15,10 +15,10 @@
 //! | 8 | `api`: the message-shaped JavaScript surface |
 //! | – | `io`: bytes in, checked arrays out |
 
+pub mod backend;
 pub mod error;
 pub mod expr;
 pub mod graph;
 pub mod plan;
 pub mod rng;
 pub mod shape;
-

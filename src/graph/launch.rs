@@ -9,9 +9,13 @@ pub enum Launch {
     /// A leaf.
     Source,
     /// The elements of input 0 from `offset` on, under another shape: no work.
-    Alias { offset: usize },
+    Alias {
+        offset: usize,
+    },
     /// Input k stands at `offsets[k]` of the output; what lies between is zero. No work where an input can be computed in its place.
-    Pack { offsets: Vec<usize> },
+    Pack {
+        offsets: Vec<usize>,
+    },
     Map(MapLaunch),
     Core(Core),
 }
