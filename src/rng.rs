@@ -7,6 +7,7 @@ const PARITY: u32 = 0x1BD1_1BDA;
 /// Streams are spread over the key by this odd constant (2³²/φ), so that neighbours differ in many bits.
 const STREAM_SPREAD: u32 = 0x9E37_79B9;
 
+#[inline]
 pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
     let keys = [key[0], key[1], PARITY ^ key[0] ^ key[1]];
     let mut x = [counter[0].wrapping_add(keys[0]), counter[1].wrapping_add(keys[1])];
@@ -53,31 +54,28 @@ pub fn normal(word: u32) -> f32 {
 
 /// erf⁻¹ in single precision (Giles 2012, "Approximating the erfinv function", Table 5); its stated relative error is below 4e-7.
 pub fn erfinv(x: f32) -> f32 {
-    let w = -((1.0 - x) * (1.0 + x)).ln();
-    let central = [
-        2.810_226_4e-8,
-        3.432_739_4e-7,
-        -3.523_387_7e-6,
-        -4.391_506_4e-6,
-        2.185_808_7e-4,
-        -1.253_725_e-3,
-        -4.177_681_6e-3,
-        2.466_407_3e-1,
-        1.501_409_4,
+    erfinv_with(x, f32::ln)
+}
+
+/// The same with a logarithm of the caller's; without branches if that has none, so that a loop over it is vectorised.
+#[inline(always)]
+pub fn erfinv_with(x: f32, log: impl Fn(f32) -> f32) -> f32 {
+    const CENTRAL: [f32; 9] = [
+        2.810_226_4e-8, 3.432_739_4e-7, -3.523_387_7e-6, -4.391_506_4e-6, 2.185_808_7e-4, -1.253_725e-3, -4.177_681_6e-3,
+        2.466_407_3e-1, 1.501_409_4,
     ];
-    let tail = [
-        -2.002_142_6e-4,
-        1.009_505_6e-4,
-        1.349_343_2e-3,
-        -3.673_428_4e-3,
-        5.739_507_7e-3,
-        -7.622_461_3e-3,
-        9.438_870_5e-3,
-        1.001_674_1,
-        2.832_976_8,
+    const TAIL: [f32; 9] = [
+        -2.002_142_6e-4, 1.009_505_6e-4, 1.349_343_2e-3, -3.673_428_4e-3, 5.739_507_7e-3, -7.622_461_3e-3, 9.438_870_5e-3,
+        1.001_674_1, 2.832_976_8,
     ];
-    let (coefficients, t) = if w < 5.0 { (central, w - 2.5) } else { (tail, w.sqrt() - 3.0) };
-    coefficients.iter().fold(0.0f32, |sum, c| sum * t + c) * x
+    let w = -log((1.0 - x) * (1.0 + x));
+    let is_central = w < 5.0;
+    let t = if is_central { w - 2.5 } else { w.sqrt() - 3.0 };
+    let mut sum = 0.0;
+    for i in 0..9 {
+        sum = sum * t + if is_central { CENTRAL[i] } else { TAIL[i] };
+    }
+    sum * x
 }
 
 /// The order of a data set's rows in one epoch: indices sorted by (random word, index).

@@ -96,6 +96,19 @@ binary_table! {
     Equal, "select(0.0, 1.0, {a} == {b})", |a: f64, b: f64| f64::from(a == b), |a: f32, b: f32| if a == b { 1.0 } else { 0.0 };
 }
 
+impl Binary {
+    /// The sign of the four arithmetic operations.
+    pub fn sign(self) -> Option<&'static str> {
+        match self {
+            Binary::Add => Some("+"),
+            Binary::Sub => Some("-"),
+            Binary::Mul => Some("*"),
+            Binary::Div => Some("/"),
+            Binary::Min | Binary::Max | Binary::Pow | Binary::Less | Binary::LessEqual | Binary::Equal => None,
+        }
+    }
+}
+
 fn sigmoid(x: f64) -> f64 {
     let e = (-x.abs()).exp();
     if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }

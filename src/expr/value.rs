@@ -1,6 +1,6 @@
-//! Values of a program: one element in double precision (the oracle) and runs of lanes in single precision (the fast path).
+//! Values of a program at one element, in double precision (the oracle); and what a step knows besides its buffers.
 
-use super::{Instr, Law, Program};
+use super::{Instr, Law, Program, fast};
 use crate::rng;
 
 /// What a step knows besides its buffers.
@@ -20,6 +20,21 @@ impl Env {
         self.controls.iter().find(|(n, _)| *n == name).map_or(0.0, |(_, v)| *v)
     }
 
+    /// The draws of the elements from `start` on.
+    pub fn draws(&self, stream: u32, law: Law, start: u32, out: &mut Lanes) {
+        let key = rng::stream_key(self.seed, stream);
+        let mut words = [0u32; LANES];
+        for (i, word) in words.iter_mut().enumerate() {
+            *word = rng::threefry2x32(key, [self.step, start.wrapping_add(i as u32)])[0];
+        }
+        for (y, word) in out.iter_mut().zip(words) {
+            *y = match law {
+                Law::Normal => std::f32::consts::SQRT_2 * rng::erfinv_with(rng::symmetric(word), fast::log),
+                Law::Uniform => rng::unit(word),
+            };
+        }
+    }
+
     fn draw(&self, stream: u32, law: Law, element: u32) -> f32 {
         let word = rng::word(self.seed, stream, self.step, element);
         match law {
@@ -29,7 +44,7 @@ impl Env {
     }
 }
 
-/// How many elements the fast path computes at a time: a register's worth of lanes many times over, small enough for the L1 cache.
+/// How many elements single-precision code computes at a time: many times a register's lanes, few enough for the L1 cache.
 pub const LANES: usize = 128;
 pub type Lanes = [f32; LANES];
 
@@ -58,47 +73,5 @@ impl Program {
             });
         }
         self.roots.iter().map(|r| v[*r as usize]).collect()
-    }
-
-    /// The first `n ≤ LANES` elements from `start` on, in single precision: `inputs` fills lanes with operand k, `core` holds the
-    /// kernel's values; the registers hold the results at `roots`.
-    pub fn eval_lanes(
-        &self,
-        env: &Env,
-        start: u32,
-        n: usize,
-        core: &[f32],
-        registers: &mut Vec<Lanes>,
-        inputs: &mut dyn FnMut(usize, &mut [f32]),
-    ) {
-        registers.resize(self.instrs.len(), [0.0; LANES]);
-        for (i, instr) in self.instrs.iter().enumerate() {
-            let (done, rest) = registers.split_at_mut(i);
-            let y = &mut rest[0][..n];
-            let at = |i: &u32| &done[*i as usize][..n];
-            match instr {
-                Instr::Input(k) => inputs(*k as usize, y),
-                Instr::Core => y.copy_from_slice(&core[..n]),
-                Instr::Const(bits) => y.fill(f64::from_bits(*bits) as f32),
-                Instr::Control(name) => y.fill(env.control(name) as f32),
-                Instr::Noise { stream, law } => {
-                    for (y, element) in y.iter_mut().zip(start..) {
-                        *y = env.draw(*stream, *law, element);
-                    }
-                }
-                Instr::Position => {
-                    for (y, element) in y.iter_mut().zip(start..) {
-                        *y = element as f32;
-                    }
-                }
-                Instr::Unary(f, x) => f.f32_lanes(at(x), y),
-                Instr::Binary(f, a, b) => f.f32_lanes(at(a), at(b), y),
-                Instr::Select(c, a, b) => {
-                    for (((y, c), a), b) in y.iter_mut().zip(at(c)).zip(at(a)).zip(at(b)) {
-                        *y = if *c > 0.0 { *a } else { *b };
-                    }
-                }
-            }
-        }
     }
 }

@@ -1,0 +1,436 @@
+//! Convolutions over NHWC as products of matrices whose left factor is read where it stands: an output pixel's patch is KH
+//! contiguous segments of KW·CI values in a zero-padded image.
+//!
+//! conv2d:            y[b, oh, ow, co] = Σ x[b, oh·S + kh − P, ow·S + kw − P, ci] · w[kh, kw, ci, co]
+//! conv_transpose2d:  y[b, oh, ow, co] = Σ x[b, h, w, ci] · w[kh, kw, ci, co]  over h·S + kh − P = oh, w·S + kw − P = ow
+//! conv2d_dw:         dw[kh, kw, ci, co] = Σ x[b, oh·S + kh − P, ow·S + kw − P, ci] · dy[b, oh, ow, co]
+//!
+//! x: (batch, h, w, ci);  y, dy: (batch, oh, ow, co);  w, dw: (kh, kw, ci, co), or (kh, kw, co, ci) with W_SWAPPED = 1.
+
+use super::Job;
+use super::gemm::{MR, NR, Output, Panels, Rows, panels_by_panels, panels_size, rows_by_panels};
+use super::memory::Memory;
+use super::tape::{Tape, room};
+use crate::expr::Env;
+
+/// The elements of y that are worked on at a time: 128 kB.
+const TILE: usize = 32 * 1024;
+/// Small images are taken several at a time, until there are this many output pixels to share a panel of weights.
+const PIXELS: usize = 128;
+/// Segments shorter than this are gathered into one before they are multiplied.
+const SHORT: usize = 16;
+
+struct Sizes {
+    batch: usize,
+    h: usize,
+    w: usize,
+    ci: usize,
+    oh: usize,
+    ow: usize,
+    co: usize,
+    kh: usize,
+    kw: usize,
+    stride: usize,
+    pad: usize,
+    swapped: bool,
+}
+
+impl Sizes {
+    fn of(job: &Job) -> Sizes {
+        let names = ["BATCH", "H", "W", "CI", "OH", "OW", "CO", "KH", "KW", "STRIDE", "PAD", "W_SWAPPED"];
+        let [batch, h, w, ci, oh, ow, co, kh, kw, stride, pad, swapped] = job.sizes(names);
+        Sizes { batch, h, w, ci, oh, ow, co, kh, kw, stride, pad, swapped: swapped == 1 }
+    }
+
+    /// The taps kh and kw as one number, and the block of weights (CI × CO, or CO × CI swapped) of each.
+    fn tap<'a>(&self, weights: &'a [f32], kh: usize, kw: usize) -> &'a [f32] {
+        &weights[(kh * self.kw + kw) * self.ci * self.co..][..self.ci * self.co]
+    }
+
+    /// The weights of the taps in their order as panels of columns co.
+    fn pack(&self, weights: &[f32], taps: impl ExactSizeIterator<Item = (usize, usize)>, panels: &mut Vec<f32>) {
+        let depth = taps.len() * self.ci;
+        if depth == 0 {
+            return;
+        }
+        let mut panels = Panels::<NR>::new(room(panels, panels_size(depth, self.co, NR)), depth);
+        for (t, (kh, kw)) in taps.enumerate() {
+            let block = self.tap(weights, kh, kw);
+            if self.swapped {
+                panels.pack_columns(t * self.ci, self.ci, self.co, block, self.ci);
+            } else {
+                panels.pack_rows(t * self.ci, self.ci, self.co, block, self.co);
+            }
+        }
+    }
+}
+
+/// Images with zeros around them: (images, h, w, channels), the data from (top, left) on.
+struct Padded {
+    h: usize,
+    w: usize,
+    top: usize,
+    left: usize,
+}
+
+impl Padded {
+    /// Of a forward convolution.
+    fn of(s: &Sizes) -> Padded {
+        Padded { h: (s.oh - 1) * s.stride + s.kh, w: (s.ow - 1) * s.stride + s.kw, top: s.pad, left: s.pad }
+    }
+
+    fn size(&self, s: &Sizes) -> usize {
+        self.h * self.w * s.ci
+    }
+
+    /// Copies `n` images from number `first` on; what is around them is never written.
+    #[allow(clippy::too_many_arguments)]
+    fn fill(&self, s: &Sizes, load: &mut Tape, env: &Env, memory: &Memory, first: usize, n: usize, scratch: &mut Vec<f32>, to: &mut [f32]) {
+        let size = s.h * s.w * s.ci;
+        let from = load.slice(env, memory, first * size, n * size, scratch);
+        let row = self.w.saturating_sub(self.left).min(s.w) * s.ci;
+        if row == 0 {
+            return;
+        }
+        for (from, to) in from.chunks_exact(size).zip(to.chunks_exact_mut(self.size(s))) {
+            let rows = to.chunks_exact_mut(self.w * s.ci).skip(self.top);
+            for (from, to) in from.chunks_exact(s.w * s.ci).zip(rows) {
+                to[self.left * s.ci..][..row].copy_from_slice(&from[..row]);
+            }
+        }
+    }
+}
+
+pub fn conv2d(job: &mut Job) {
+    let s = Sizes::of(job);
+    let work = &mut *job.work;
+    let weights = job.loads[1].slice(job.env, job.memory, 0, s.kh * s.kw * s.ci * s.co, &mut work.b);
+    let taps = (0..s.kh * s.kw).map(|t| (t / s.kw, t % s.kw));
+    s.pack(weights, taps, &mut work.panels);
+    let depth = s.kh * s.kw * s.ci;
+    let panels = &work.panels[..panels_size(depth, s.co, NR)];
+
+    let padded = Padded::of(&s);
+    let (image, pixels) = (padded.size(&s), s.oh * s.ow);
+    let group = PIXELS.div_ceil(pixels).min(s.batch);
+    let images = room(&mut work.image, group * image);
+    images.fill(0.0);
+    let bases: Vec<usize> = bases(&s, &padded, group);
+    let short = s.kw * s.ci < SHORT;
+    let block = (TILE / s.co).max(MR);
+    for first in (0..s.batch).step_by(group) {
+        let n = group.min(s.batch - first);
+        padded.fill(&s, &mut job.loads[0], job.env, job.memory, first, n, &mut work.a, images);
+        for (i, bases) in bases[..n * pixels].chunks(block).enumerate() {
+            let segments = Rows { data: images, bases, segments: s.kh, length: s.kw * s.ci, stride: padded.w * s.ci };
+            work.to.clear();
+            work.to.extend((0..bases.len()).map(|p| p * s.co));
+            let tile = room(&mut work.tile, bases.len() * s.co);
+            let mut c = Output { data: tile, bases: &work.to, columns: s.co, accumulate: false };
+            if short {
+                work.from.clear();
+                work.from.extend((0..bases.len()).map(|p| p * depth));
+                let data = room(&mut work.rows, bases.len() * depth);
+                gather(&segments, data);
+                rows_by_panels(&Rows { data, bases: &work.from, segments: 1, length: depth, stride: 0 }, panels, &mut c);
+            } else {
+                rows_by_panels(&segments, panels, &mut c);
+            }
+            job.store.write(job.env, job.memory, (first * pixels + i * block) * s.co, tile);
+        }
+    }
+}
+
+/// Where the patch of each output pixel starts in the padded images.
+fn bases(s: &Sizes, padded: &Padded, images: usize) -> Vec<usize> {
+    let mut bases = Vec::with_capacity(images * s.oh * s.ow);
+    for b in 0..images {
+        for oh in 0..s.oh {
+            bases.extend((0..s.ow).map(|ow| ((b * padded.h + oh * s.stride) * padded.w + ow * s.stride) * s.ci));
+        }
+    }
+    bases
+}
+
+/// The rows one after the other.
+fn gather(rows: &Rows, to: &mut [f32]) {
+    let to = &mut to.chunks_exact_mut(rows.length);
+    for base in rows.bases {
+        for (s, to) in to.take(rows.segments).enumerate() {
+            let from = &rows.data[base + s * rows.stride..][..rows.length];
+            for (y, x) in to.iter_mut().zip(from) {
+                *y = *x;
+            }
+        }
+    }
+}
+
+/// Output pixels of one phase, (oh + P) mod S and (ow + P) mod S, see the same taps: each phase is a convolution of stride 1.
+pub fn conv_transpose2d(job: &mut Job) {
+    let s = Sizes::of(job);
+    let work = &mut *job.work;
+    let weights = job.loads[1].slice(job.env, job.memory, 0, s.kh * s.kw * s.ci * s.co, &mut work.b);
+    let phases_h: Vec<Phase> = (0..s.stride).map(|p| Phase::new(p, s.kh, &s)).collect();
+    let phases_w: Vec<Phase> = (0..s.stride).map(|p| Phase::new(p, s.kw, &s)).collect();
+    let mut packed: Vec<Vec<f32>> = Vec::new();
+    for h in &phases_h {
+        for w in &phases_w {
+            let taps = (0..h.taps * w.taps).map(|t| (h.tap(t / w.taps), w.tap(t % w.taps)));
+            let mut panels = Vec::new();
+            s.pack(weights, taps, &mut panels);
+            packed.push(panels);
+        }
+    }
+
+    let (top, left) = (s.kh.div_ceil(s.stride) - 1, s.kw.div_ceil(s.stride) - 1);
+    let reach = |size: usize| (size - 1 + s.pad) / s.stride + 1;
+    let padded = Padded { h: reach(s.oh) + top, w: reach(s.ow) + left, top, left };
+    let (image, pixels) = (padded.size(&s), s.oh * s.ow);
+    let group = PIXELS.div_ceil(pixels).min(s.batch);
+    let images = room(&mut work.image, group * image);
+    images.fill(0.0);
+    // Rows of output worked on at a time, over all images of the group when they are several.
+    let block = if group > 1 { s.oh } else { (TILE / (s.ow * s.co)).max(s.stride).next_multiple_of(s.stride).min(s.oh) };
+    for first in (0..s.batch).step_by(group) {
+        let n = group.min(s.batch - first);
+        padded.fill(&s, &mut job.loads[0], job.env, job.memory, first, n, &mut work.a, images);
+        for top_row in (0..s.oh).step_by(block) {
+            let rows = block.min(s.oh - top_row);
+            let tile = room(&mut work.tile, n * rows * s.ow * s.co);
+            for (h, packed) in phases_h.iter().zip(packed.chunks_exact(s.stride)) {
+                for (w, panels) in phases_w.iter().zip(packed) {
+                    work.from.clear();
+                    work.to.clear();
+                    for b in 0..n {
+                        for oh in (top_row..top_row + rows).filter(|oh| (oh + s.pad) % s.stride == h.number) {
+                            let row = b * padded.h + (oh + s.pad) / s.stride + top + 1 - h.taps;
+                            let first_ow = (w.number + s.stride - s.pad % s.stride) % s.stride;
+                            for ow in (first_ow..s.ow).step_by(s.stride) {
+                                let column = (ow + s.pad) / s.stride + left + 1 - w.taps;
+                                work.from.push((row * padded.w + column) * s.ci);
+                                work.to.push(((b * rows + oh - top_row) * s.ow + ow) * s.co);
+                            }
+                        }
+                    }
+                    let (segments, length) = (h.taps, w.taps * s.ci);
+                    let a = Rows { data: images, bases: &work.from, segments, length, stride: padded.w * s.ci };
+                    let mut c = Output { data: tile, bases: &work.to, columns: s.co, accumulate: false };
+                    rows_by_panels(&a, panels, &mut c);
+                }
+            }
+            job.store.write(job.env, job.memory, (first * pixels + top_row * s.ow) * s.co, tile);
+        }
+    }
+}
+
+/// The taps that output pixels of one phase see, along one axis.
+struct Phase {
+    number: usize,
+    taps: usize,
+    stride: usize,
+}
+
+impl Phase {
+    fn new(number: usize, kernel: usize, s: &Sizes) -> Phase {
+        Phase { number, taps: kernel.saturating_sub(number).div_ceil(s.stride), stride: s.stride }
+    }
+
+    /// The taps in the order of the input pixels they meet: backwards.
+    fn tap(&self, i: usize) -> usize {
+        self.number + self.stride * (self.taps - 1 - i)
+    }
+}
+
+/// The pixels whose products are summed in registers before they are added to dw.
+const DEPTH: usize = 256;
+
+pub fn conv2d_dw(job: &mut Job) {
+    let s = Sizes::of(job);
+    let work = &mut *job.work;
+    let padded = Padded::of(&s);
+    let (image, pixels) = (padded.size(&s), s.oh * s.ow);
+    let group = DEPTH.div_ceil(pixels).min(s.batch);
+    let images = room(&mut work.image, group * image);
+    images.fill(0.0);
+    let bases = bases(&s, &padded, group);
+    let (rows, length) = (s.kh * s.kw * s.ci, s.kw * s.ci);
+    // Where row m of dw, one (kh, kw, ci), stands in a patch.
+    let patch: Vec<usize> = (0..rows).map(|m| m / length * padded.w * s.ci + m % length).collect();
+    let to: Vec<usize> = (0..rows).map(|m| m * s.co).collect();
+    let dw = room(&mut work.tile, rows * s.co);
+    dw.fill(0.0);
+    for first in (0..s.batch).step_by(group) {
+        let n = group.min(s.batch - first);
+        padded.fill(&s, &mut job.loads[0], job.env, job.memory, first, n, &mut work.a, images);
+        for (i, bases) in bases[..n * pixels].chunks(DEPTH).enumerate() {
+            let depth = bases.len();
+            let dy = job.loads[1].slice(job.env, job.memory, (first * pixels + i * DEPTH) * s.co, depth * s.co, &mut work.b);
+            let b = room(&mut work.panels, panels_size(depth, s.co, NR));
+            Panels::<NR>::new(b, depth).pack_rows(0, depth, s.co, dy, s.co);
+            let a = room(&mut work.rows, MR * depth);
+            for (patch, to) in patch.chunks(MR).zip(to.chunks(MR)) {
+                gather_columns(images, bases, patch, a);
+                let mut c = Output { data: dw, bases: to, columns: s.co, accumulate: true };
+                panels_by_panels(a, b, depth, &mut c);
+            }
+        }
+    }
+    if s.swapped {
+        let swapped = room(&mut work.rows, rows * s.co);
+        for (from, to) in dw.chunks_exact(s.ci * s.co).zip(swapped.chunks_exact_mut(s.ci * s.co)) {
+            for (co, to) in to.chunks_exact_mut(s.ci).enumerate() {
+                to.iter_mut().zip(from[co..].iter().step_by(s.co)).for_each(|(y, x)| *y = *x);
+            }
+        }
+        job.store.write(job.env, job.memory, 0, swapped);
+    } else {
+        job.store.write(job.env, job.memory, 0, dw);
+    }
+}
+
+/// One panel of up to four rows of dw: the values at these places in the patches.
+fn gather_columns(images: &[f32], bases: &[usize], patch: &[usize], panel: &mut [f32]) {
+    let (panel, _) = panel.as_chunks_mut::<MR>();
+    let contiguous = patch.len() == MR && patch[MR - 1] == patch[0] + MR - 1;
+    if contiguous {
+        for (to, base) in panel.iter_mut().zip(bases) {
+            *to = *images[base + patch[0]..].first_chunk().expect("a patch lies within the image");
+        }
+    } else {
+        for (to, base) in panel.iter_mut().zip(bases) {
+            *to = std::array::from_fn(|r| patch.get(r).map_or(0.0, |at| images[base + at]));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{check_core, values};
+
+    struct Case {
+        batch: usize,
+        /// The larger image, its channels, and those of the smaller.
+        size: [usize; 2],
+        channels: [usize; 2],
+        kernel: [usize; 2],
+        stride: usize,
+        pad: usize,
+    }
+
+    const CASES: &[Case] = &[
+        Case { batch: 1, size: [1, 1], channels: [1, 1], kernel: [1, 1], stride: 1, pad: 0 },
+        Case { batch: 3, size: [5, 7], channels: [3, 2], kernel: [3, 3], stride: 1, pad: 1 },
+        Case { batch: 2, size: [8, 8], channels: [1, 9], kernel: [4, 4], stride: 2, pad: 1 },
+        Case { batch: 2, size: [9, 6], channels: [5, 8], kernel: [3, 2], stride: 2, pad: 0 },
+        Case { batch: 1, size: [10, 11], channels: [4, 3], kernel: [2, 3], stride: 3, pad: 1 },
+        Case { batch: 9, size: [4, 4], channels: [17, 20], kernel: [4, 4], stride: 2, pad: 1 },
+        Case { batch: 2, size: [40, 36], channels: [3, 33], kernel: [5, 5], stride: 1, pad: 2 },
+        Case { batch: 2, size: [40, 36], channels: [33, 2], kernel: [3, 3], stride: 2, pad: 1 },
+        Case { batch: 1, size: [7, 7], channels: [2, 16], kernel: [7, 7], stride: 1, pad: 0 },
+    ];
+
+    impl Case {
+        /// (large pixel, small pixel, tap) wherever a tap joins two pixels.
+        fn links(&self, mut each: impl FnMut([usize; 3], [usize; 3], [usize; 2])) {
+            let [small_h, small_w] = self.small();
+            for b in 0..self.batch {
+                for (h, w) in (0..small_h).flat_map(|h| (0..small_w).map(move |w| (h, w))) {
+                    for (kh, kw) in (0..self.kernel[0]).flat_map(|h| (0..self.kernel[1]).map(move |w| (h, w))) {
+                        let (y, x) = ((h * self.stride + kh).wrapping_sub(self.pad), (w * self.stride + kw).wrapping_sub(self.pad));
+                        if y < self.size[0] && x < self.size[1] {
+                            each([b, y, x], [b, h, w], [kh, kw]);
+                        }
+                    }
+                }
+            }
+        }
+
+        fn small(&self) -> [usize; 2] {
+            [0, 1].map(|d| (self.size[d] + 2 * self.pad - self.kernel[d]) / self.stride + 1)
+        }
+
+        fn consts(&self, large_is_input: bool, swapped: bool) -> Vec<(&'static str, u32)> {
+            let ([h, w], [oh, ow]) = (self.size, self.small());
+            let (large, small) = ([h, w, self.channels[0]], [oh, ow, self.channels[1]]);
+            let (i, o) = if large_is_input { (large, small) } else { (small, large) };
+            let names = ["BATCH", "H", "W", "CI", "OH", "OW", "CO", "KH", "KW", "STRIDE", "PAD", "W_SWAPPED"];
+            let [kh, kw] = self.kernel;
+            let sizes = [self.batch, i[0], i[1], i[2], o[0], o[1], o[2], kh, kw, self.stride, self.pad, usize::from(swapped)];
+            names.into_iter().zip(sizes.map(|n| n as u32)).collect()
+        }
+
+        fn large(&self, [b, y, x]: [usize; 3], c: usize) -> usize {
+            ((b * self.size[0] + y) * self.size[1] + x) * self.channels[0] + c
+        }
+
+        fn little(&self, [b, y, x]: [usize; 3], c: usize) -> usize {
+            ((b * self.small()[0] + y) * self.small()[1] + x) * self.channels[1] + c
+        }
+
+        /// The weight of a tap between channel l of the large image and s of the small one.
+        fn weight(&self, [kh, kw]: [usize; 2], l: usize, s: usize, large_first: bool) -> usize {
+            let [cl, cs] = self.channels;
+            let tap = (kh * self.kernel[1] + kw) * cl * cs;
+            if large_first { tap + l * cs + s } else { tap + s * cl + l }
+        }
+
+        fn each(&self, mut each: impl FnMut(usize, usize, [usize; 2], usize, usize)) {
+            self.links(|large, small, tap| {
+                for (l, s) in (0..self.channels[0]).flat_map(|l| (0..self.channels[1]).map(move |s| (l, s))) {
+                    each(self.large(large, l), self.little(small, s), tap, l, s);
+                }
+            });
+        }
+
+        fn sizes(&self) -> [usize; 3] {
+            let large = self.batch * self.size[0] * self.size[1] * self.channels[0];
+            let small = self.batch * self.small()[0] * self.small()[1] * self.channels[1];
+            [large, small, self.kernel[0] * self.kernel[1] * self.channels[0] * self.channels[1]]
+        }
+    }
+
+    #[test]
+    fn conv2d_equals_plain_loops() {
+        for case in CASES {
+            let [large, small, taps] = case.sizes();
+            for swapped in [false, true] {
+                let (x, w) = (values(large, 1), values(taps, 2));
+                check_core("conv2d", &case.consts(true, swapped), &[&x, &w], small, |inputs| {
+                    let mut y = vec![0.0; small];
+                    case.each(|xi, yi, tap, l, s| y[yi] += inputs[0][xi] * inputs[1][case.weight(tap, l, s, !swapped)]);
+                    y
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn conv_transpose2d_equals_plain_loops() {
+        for case in CASES {
+            let [large, small, taps] = case.sizes();
+            for swapped in [false, true] {
+                let (x, w) = (values(small, 1), values(taps, 2));
+                check_core("conv_transpose2d", &case.consts(false, swapped), &[&x, &w], large, |inputs| {
+                    let mut y = vec![0.0; large];
+                    case.each(|yi, xi, tap, l, s| y[yi] += inputs[0][xi] * inputs[1][case.weight(tap, l, s, swapped)]);
+                    y
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn conv2d_dw_equals_plain_loops() {
+        for case in CASES {
+            let [large, small, taps] = case.sizes();
+            for swapped in [false, true] {
+                let (x, dy) = (values(large, 1), values(small, 2));
+                check_core("conv2d_dw", &case.consts(true, swapped), &[&x, &dy], taps, |inputs| {
+                    let mut dw = vec![0.0; taps];
+                    case.each(|xi, yi, tap, l, s| dw[case.weight(tap, l, s, !swapped)] += inputs[0][xi] * inputs[1][yi]);
+                    dw
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! c[i, m, n] = Σ_k a[i, m, k] · b[i, k, n];  a: (batch, m, k), or (batch, k, m) with TA = 1;  b: (batch, k, n), or (batch, n, k) with TB = 1.
+
+use super::Job;
+use super::gemm::{MR, NR, Output, Panels, Rows, panels_by_panels, panels_size, rows_by_panels};
+use super::tape::room;
+
+/// The depth of a pass: a block's 8 columns of b are 16 kB, half an L1 cache.
+const DEPTH: usize = 512;
+/// The elements of c that are worked on at a time: 128 kB, to stay in the L2 cache until the store has read them.
+const TILE: usize = 32 * 1024;
+/// Up to this many rows, packing b costs more than it gains.
+const FEW: usize = 3;
+
+pub fn matmul(job: &mut Job) {
+    let [batch, m, n, k, ta, tb] = job.sizes(["BATCH", "M", "N", "K", "TA", "TB"]);
+    for i in 0..batch {
+        if m <= FEW {
+            few_rows(job, i, [m, n, k], ta == 1, tb == 1);
+        } else {
+            many_rows(job, i, [m, n, k], ta == 1, tb == 1);
+        }
+    }
+}
+
+fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool) {
+    let work = &mut *job.work;
+    let b = job.loads[1].slice(job.env, job.memory, i * k * n, k * n, &mut work.b);
+    // One pass of panels after the other.
+    let panels = room(&mut work.panels, panels_size(k, n, NR));
+    for k0 in (0..k).step_by(DEPTH) {
+        let depth = DEPTH.min(k - k0);
+        let pass = &mut panels[panels_size(k0, n, NR)..][..panels_size(depth, n, NR)];
+        let mut pass = Panels::<NR>::new(pass, depth);
+        if tb {
+            pass.pack_columns(0, depth, n, &b[k0..], k);
+        } else {
+            pass.pack_rows(0, depth, n, &b[k0 * n..], n);
+        }
+    }
+    if ta {
+        job.loads[0].fetch(job.env, job.memory, i * m * k, m * k, &mut work.a);
+    }
+    let rows = (TILE / n).max(MR).next_multiple_of(MR).min(m.next_multiple_of(MR));
+    for m0 in (0..m).step_by(rows) {
+        let rows = rows.min(m - m0);
+        let tile = room(&mut work.tile, rows * n);
+        work.to.clear();
+        work.to.extend((0..rows).map(|r| r * n));
+        let a = if ta {
+            job.loads[0].fetched(job.memory, i * m * k, m * k, &work.a)
+        } else {
+            job.loads[0].slice(job.env, job.memory, (i * m + m0) * k, rows * k, &mut work.a)
+        };
+        work.from.clear();
+        work.from.extend((0..rows).map(|r| r * k));
+        for k0 in (0..k).step_by(DEPTH) {
+            let depth = DEPTH.min(k - k0);
+            let pass = &panels[panels_size(k0, n, NR)..][..panels_size(depth, n, NR)];
+            let mut c = Output { data: tile, bases: &work.to, columns: n, accumulate: k0 > 0 };
+            if ta {
+                let packed = room(&mut work.image, panels_size(depth, rows, MR));
+                Panels::<MR>::new(packed, depth).pack_rows(0, depth, rows, &a[k0 * m + m0..], m);
+                panels_by_panels(packed, pass, depth, &mut c);
+            } else {
+                let a = Rows { data: &a[k0..], bases: &work.from, segments: 1, length: depth, stride: 0 };
+                rows_by_panels(&a, pass, &mut c);
+            }
+        }
+        job.store.write(job.env, job.memory, (i * m + m0) * n, tile);
+    }
+}
+
+fn few_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool) {
+    let work = &mut *job.work;
+    let a = job.loads[0].slice(job.env, job.memory, i * m * k, m * k, &mut work.a);
+    let b = job.loads[1].slice(job.env, job.memory, i * k * n, k * n, &mut work.b);
+    let (c, row) = (room(&mut work.tile, m * n), room(&mut work.image, k));
+    for (r, c) in c.chunks_exact_mut(n).enumerate() {
+        if ta {
+            row.iter_mut().zip(a[r..].iter().step_by(m)).for_each(|(y, x)| *y = *x);
+        } else {
+            row.copy_from_slice(&a[r * k..][..k]);
+        }
+        if tb {
+            c.iter_mut().zip(b.chunks_exact(k)).for_each(|(c, b)| *c = dot(row, b));
+        } else {
+            c.fill(0.0);
+            for (a, b) in row.iter().zip(b.chunks_exact(n)) {
+                c.iter_mut().zip(b).for_each(|(c, b)| *c += a * b);
+            }
+        }
+    }
+    job.store.write(job.env, job.memory, i * m * n, c);
+}
+
+/// In eight partial sums.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [0.0f32; 8];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..8 {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{check_core, values};
+
+    #[test]
+    fn matmul_equals_plain_loops() {
+        let sizes = [[1, 1, 1, 1], [2, 3, 5, 7], [1, 4, 8, 16], [3, 9, 17, 33], [1, 130, 70, 600], [1, 2, 40, 513], [1, 33, 1, 1030], [1, 1, 9, 1]];
+        for [batch, m, n, k] in sizes {
+            for [ta, tb] in [[0, 0], [0, 1], [1, 0], [1, 1]] {
+                let (a, b) = (values(batch * m * k, 1), values(batch * k * n, 2));
+                let consts = [batch, m, n, k, ta, tb].map(|x| x as u32);
+                let consts: Vec<_> = ["BATCH", "M", "N", "K", "TA", "TB"].into_iter().zip(consts).collect();
+                check_core("matmul", &consts, &[&a, &b], batch * m * n, |inputs| {
+                    let mut c = vec![0.0; batch * m * n];
+                    for (at, c) in c.iter_mut().enumerate() {
+                        let (i, r, j) = (at / (m * n), at / n % m, at % n);
+                        for l in 0..k {
+                            let a = if ta == 1 { (i * k + l) * m + r } else { (i * m + r) * k + l };
+                            let b = if tb == 1 { (i * n + j) * k + l } else { (i * k + l) * n + j };
+                            *c += inputs[0][a] * inputs[1][b];
+                        }
+                    }
+                    c
+                });
+            }
+        }
+    }
+}

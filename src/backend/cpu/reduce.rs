@@ -1,0 +1,70 @@
+//! y[outer, inner] = Σ or max over `count` of x[outer, count, inner];  KIND: 0 sum, 1 max.
+
+use super::Job;
+use super::tape::room;
+
+/// The elements of x that are loaded at a time.
+const BLOCK: usize = 4096;
+/// Sums run over this many elements in single precision; their sums are added in double precision. Relative error ≈ 32 · 2⁻²⁴.
+const RUN: usize = 32;
+/// Narrow rows are summed several side by side, in at least this many lanes.
+const LANES: usize = 16;
+
+pub fn reduce(job: &mut Job) {
+    let [outer, count, inner, kind] = job.sizes(["OUTER", "COUNT", "INNER", "KIND"]);
+    if kind == 0 {
+        fold(job, [outer, count, inner], 0.0, |a, b| a + b, |a, b| a + b);
+    } else {
+        fold(job, [outer, count, inner], f32::NEG_INFINITY, |a, b| if b > a { b } else { a }, |a, b| if b > a { b } else { a });
+    }
+}
+
+fn fold(job: &mut Job, [outer, count, inner]: [usize; 3], empty: f32, f: impl Fn(f32, f32) -> f32, wide: impl Fn(f64, f64) -> f64) {
+    let work = &mut *job.work;
+    // `side` rows of x stand side by side in one row of `lanes` sums.
+    let side = LANES.div_ceil(inner).min(count);
+    let lanes = side * inner;
+    let block = (BLOCK / lanes).max(1) * lanes;
+    let mut totals = vec![f64::from(empty); lanes];
+    let mut sums = vec![empty; lanes];
+    let y = room(&mut work.tile, outer * inner);
+    for (o, y) in y.chunks_exact_mut(inner).enumerate() {
+        totals.fill(f64::from(empty));
+        for start in (0..count * inner).step_by(block) {
+            let n = block.min(count * inner - start);
+            let x = job.loads[0].slice(job.env, job.memory, o * count * inner + start, n, &mut work.a);
+            for x in x.chunks(RUN * lanes) {
+                sums.fill(empty);
+                for x in x.chunks(lanes) {
+                    sums.iter_mut().zip(x).for_each(|(sum, x)| *sum = f(*sum, *x));
+                }
+                totals.iter_mut().zip(&sums).for_each(|(total, sum)| *total = wide(*total, f64::from(*sum)));
+            }
+        }
+        for (i, y) in y.iter_mut().enumerate() {
+            let total = totals[i..].iter().step_by(inner).fold(f64::from(empty), |a, b| wide(a, *b));
+            *y = total as f32;
+        }
+    }
+    job.store.write(job.env, job.memory, 0, y);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{check_core, values};
+
+    #[test]
+    fn reductions_equal_plain_loops() {
+        for [outer, count, inner] in [[1, 1, 1], [3, 5, 1], [2, 7, 3], [1, 100, 40], [4, 1, 9], [1, 5000, 1], [2, 700, 20], [1, 3, 5000]] {
+            for kind in [0, 1] {
+                let x = values(outer * count * inner, 1);
+                let consts = [("OUTER", outer as u32), ("COUNT", count as u32), ("INNER", inner as u32), ("KIND", kind)];
+                check_core("reduce", &consts, &[&x], outer * inner, |inputs| {
+                    let at = |o: usize, i: usize| (0..count).map(move |c| (o * count + c) * inner + i).map(|at| inputs[0][at]);
+                    let y = |(o, i)| if kind == 0 { at(o, i).sum() } else { at(o, i).fold(f64::NEG_INFINITY, f64::max) };
+                    (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))).map(y).collect()
+                });
+            }
+        }
+    }
+}

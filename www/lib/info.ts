@@ -1,0 +1,36 @@
+/** What a model and the core say about themselves. */
+
+export interface Info {
+  /** Which backend runs. */
+  backend: "webgpu" | "cpu";
+  /** Why this backend was taken, in words. */
+  reason: string;
+  /** The GPU adapter as far as the browser tells, or null on the CPU. */
+  adapter: string | null;
+  /** Number of trainable parameters. */
+  parameters: number;
+  /** Bytes that the model and its plans hold on the device. */
+  bytes: number;
+  /** The latest training plan, or null before the first training. */
+  plan: { dispatches: number; text: string } | null;
+}
+
+/** Everything that can be chosen: for each part of the options, its kinds. */
+export type Catalogue = Readonly<Record<"encoder" | "latent" | "likelihood" | "objective", readonly CatalogueEntry[]>>;
+
+export interface CatalogueEntry {
+  /** The `kind` of the option object. */
+  kind: string;
+  parameters: readonly CatalogueParameter[];
+}
+
+export interface CatalogueParameter {
+  name: string;
+  type: "integer" | "number" | "integers";
+  default: number | readonly number[];
+  /** The smallest and the largest value taken, of each element where it is a list. */
+  min: number;
+  max: number;
+  /** Whether `vae.set` can move it. */
+  live?: boolean;
+}
