@@ -1,6 +1,7 @@
 //! The two replayers of a plan. They differ in nothing that a caller could see but speed and the last bits of a float.
 
 pub mod cpu;
+pub mod gpu;
 
 use std::rc::Rc;
 
