@@ -32,11 +32,13 @@ impl Choice {
 
 pub enum Backend {
     Cpu(cpu::Cpu),
+    Gpu(gpu::Gpu),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Id {
     Cpu(cpu::PlanId),
+    Gpu(gpu::PlanId),
 }
 
 /// A plan as a backend holds it.
@@ -60,14 +62,28 @@ impl Backend {
             let info = Info { backend: "cpu", adapter: "WebAssembly SIMD".into(), reason };
             Ok((Backend::Cpu(cpu::Cpu::new()), info))
         };
-        let _ = choice;
-        cpu("the CPU was asked for".into())
+        if choice == Choice::Cpu {
+            return cpu("the CPU was asked for".into());
+        }
+        match gpu::Gpu::new().await {
+            Err(error) if choice == Choice::WebGpu => Err(error),
+            Err(error) => cpu(error.to_string()),
+            Ok(gpu) if choice == Choice::Auto && gpu.info().is_software => {
+                cpu(format!("the only WebGPU adapter, {}, is software, which is slower than this", gpu.info().name))
+            }
+            Ok(gpu) => {
+                let reason = if choice == Choice::Auto { "WebGPU with a real adapter is available" } else { "WebGPU was asked for" };
+                let info = Info { backend: "webgpu", adapter: gpu.info().name.clone(), reason: reason.into() };
+                Ok((Backend::Gpu(gpu), info))
+            }
+        }
     }
 
     pub async fn build(&mut self, plan: Plan) -> Result<Built> {
         let plan = Rc::new(plan);
         let id = match self {
             Backend::Cpu(cpu) => Id::Cpu(cpu.build(plan.clone())?),
+            Backend::Gpu(gpu) => Id::Gpu(gpu.build(plan.clone()).await?),
         };
         Ok(Built { plan, id })
     }
@@ -75,6 +91,8 @@ impl Backend {
     pub fn drop_plan(&mut self, built: &Built) {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.drop_plan(id),
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.drop_plan(id),
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
         }
     }
 
@@ -82,12 +100,14 @@ impl Backend {
     pub fn write(&mut self, role: &Role, bytes: &[u8]) -> Result<()> {
         match self {
             Backend::Cpu(cpu) => cpu.write(role, bytes),
+            Backend::Gpu(gpu) => gpu.write(role, bytes),
         }
     }
 
     pub fn free(&mut self, role: &Role) {
         match self {
             Backend::Cpu(cpu) => cpu.free(role),
+            Backend::Gpu(gpu) => gpu.free(role),
         }
     }
 
@@ -95,6 +115,8 @@ impl Backend {
     pub fn run(&mut self, built: &Built, steps: &[Env]) -> Result<()> {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.run(id, steps),
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.run(id, steps),
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
         }
     }
 
@@ -102,6 +124,7 @@ impl Backend {
     pub async fn read(&self, role: &Role) -> Result<Vec<u8>> {
         match self {
             Backend::Cpu(cpu) => cpu.read_role(role),
+            Backend::Gpu(gpu) => gpu.read(role).await,
         }
     }
 
@@ -109,6 +132,8 @@ impl Backend {
     pub async fn read_output(&self, built: &Built, name: &str) -> Result<Vec<u8>> {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.read_output(id, name),
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.read_output(id, name).await,
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
         }
     }
 
@@ -116,6 +141,7 @@ impl Backend {
     pub fn live_buffers(&self) -> (usize, u64) {
         match self {
             Backend::Cpu(cpu) => cpu.live_buffers(),
+            Backend::Gpu(gpu) => gpu.live_buffers(),
         }
     }
 }
