@@ -213,6 +213,7 @@ impl Core {
         rows(&self.take()?.session().sample(n, &options).await.map_err(thrown)?)
     }
 
+    #[wasm_bindgen(unchecked_return_type = "Uint8Array<ArrayBuffer>")]
     pub async fn save(&self) -> Result<Uint8Array, JsValue> {
         let bytes = self.take()?.session().save().await.map_err(thrown)?;
         Ok(Uint8Array::from(&*bytes))

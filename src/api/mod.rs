@@ -22,7 +22,7 @@ pub fn check(options: JsValue) -> Result<(), JsValue> {
 }
 
 /// Calls `listener` with the text of a panic, after which this module must not be used again.
-#[wasm_bindgen(js_name = onPanic)]
+#[wasm_bindgen]
 pub fn on_panic(listener: js_sys::Function) {
     thread_local! {
         static LISTENER: std::cell::RefCell<Option<js_sys::Function>> = const { std::cell::RefCell::new(None) };
