@@ -78,8 +78,8 @@ export class Curves extends Part {
       bands: [{ series: [1, 2], fill: () => colour("kl-band") }],
       series: [
         {},
-        { label: "elbo", scale: "y", stroke: () => colour("ink"), width: 2, points: { show: false } },
-        { label: "reconstruction", stroke: () => colour("reconstruction"), fill: () => colour("reconstruction-band"), width: 1.5, points: { show: false } },
+        { label: "elbo", scale: "y", stroke: () => colour("ink"), width: 1.5, points: { show: false } },
+        { label: "reconstruction", stroke: () => colour("reconstruction"), fill: () => colour("reconstruction-band"), width: 1.25, points: { show: false } },
         { label: "held-out elbo", stroke: () => colour("ink"), width: 1, dash: [4, 4], points: ring },
         { label: "held-out reconstruction", stroke: () => colour("reconstruction"), width: 1, dash: [4, 4], points: ring },
       ],
