@@ -147,7 +147,14 @@ impl Core {
         self.take()?.session().set(&controls).map_err(thrown)
     }
 
-    pub async fn begin(&self, values: JsValue, shape: JsValue, labels: JsValue, options: JsValue, validation: JsValue) -> Result<(), JsValue> {
+    pub async fn begin(
+        &self,
+        values: JsValue,
+        shape: JsValue,
+        labels: JsValue,
+        options: JsValue,
+        validation: JsValue,
+    ) -> Result<(), JsValue> {
         let mut taken = self.take()?;
         let session = taken.session();
         let given = Given::read("data", &values, &shape)?;

@@ -19,7 +19,9 @@ struct Thrown<'a> {
 
 pub fn to_js(error: Error) -> JsValue {
     let (path, got, expected) = match &error {
-        Error::Option { path, got, expected } | Error::Data { path, got, expected } => (Some(&**path), Some(&**got), Some(&**expected)),
+        Error::Option { path, got, expected } | Error::Data { path, got, expected } => {
+            (Some(&**path), Some(&**got), Some(&**expected))
+        }
         Error::File { got, expected } => (None, Some(&**got), Some(&**expected)),
         Error::Shape { .. }
         | Error::NonFinite { .. }

@@ -85,9 +85,7 @@ pub fn to_json(path: &str, value: &JsValue) -> Result<Value, JsValue> {
 }
 
 pub fn to_js(value: &(impl Serialize + ?Sized)) -> Result<JsValue, JsValue> {
-    value
-        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .map_err(|e| error::to_js(Error::internal(e.to_string())))
+    value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(|e| error::to_js(Error::internal(e.to_string())))
 }
 
 /// The user's numbers, copied into the core's memory.

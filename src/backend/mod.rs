@@ -72,7 +72,8 @@ impl Backend {
                 cpu(format!("the only WebGPU adapter, {}, is software, which is slower than this", gpu.info().name))
             }
             Ok(gpu) => {
-                let reason = if choice == Choice::Auto { "WebGPU with a real adapter is available" } else { "WebGPU was asked for" };
+                let reason =
+                    if choice == Choice::Auto { "WebGPU with a real adapter is available" } else { "WebGPU was asked for" };
                 let info = Info { backend: "webgpu", adapter: gpu.info().name.clone(), reason: reason.into() };
                 Ok((Backend::Gpu(gpu), info))
             }

@@ -158,6 +158,18 @@ impl Scalar {
         self.rebuild(leaf, &mut HashMap::new())
     }
 
+    /// The same expression with a shared subterm, the very object `part`, replaced.
+    pub fn replace(&self, part: &Scalar, by: &Scalar) -> Scalar {
+        let mut seen = HashMap::from([(Rc::as_ptr(&part.0), by.clone())]);
+        self.rebuild(
+            &mut |leaf| match leaf {
+                Term::Input(k) => input(*k),
+                _ => core(),
+            },
+            &mut seen,
+        )
+    }
+
     fn rebuild(&self, leaf: &mut dyn FnMut(&Term) -> Scalar, seen: &mut HashMap<*const Term, Scalar>) -> Scalar {
         let key = Rc::as_ptr(&self.0);
         if let Some(done) = seen.get(&key) {

@@ -27,8 +27,15 @@ impl<'a> File<'a> {
         let length = bytes.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
         match length {
             None => return Err(Error::file(format!("{} bytes", bytes.len()), wanted)),
-            Some(n) if n > MAX_HEADER => return Err(Error::file(format!("a header of {n} bytes"), format!("{wanted} with a header of at most {MAX_HEADER}"))),
-            Some(_) if bytes.len() > MAX_FILE => return Err(Error::file(format!("{} bytes", bytes.len()), format!("at most {MAX_FILE}"))),
+            Some(n) if n > MAX_HEADER => {
+                return Err(Error::file(
+                    format!("a header of {n} bytes"),
+                    format!("{wanted} with a header of at most {MAX_HEADER}"),
+                ));
+            }
+            Some(_) if bytes.len() > MAX_FILE => {
+                return Err(Error::file(format!("{} bytes", bytes.len()), format!("at most {MAX_FILE}")));
+            }
             Some(_) => {}
         }
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| Error::file(e, wanted))?;
@@ -42,9 +49,15 @@ impl<'a> File<'a> {
 
     /// A tensor that must be there, of this shape, f32 and finite.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let view = self.tensors.tensor(name).map_err(|_| Error::file(format!("no tensor {name}"), format!("{name} of shape {shape:?}")))?;
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| Error::file(format!("no tensor {name}"), format!("{name} of shape {shape:?}")))?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
-            return Err(Error::file(format!("{name} of {:?} {:?}", view.dtype(), view.shape()), format!("{name} of F32 {shape:?}")));
+            return Err(Error::file(
+                format!("{name} of {:?} {:?}", view.dtype(), view.shape()),
+                format!("{name} of F32 {shape:?}"),
+            ));
         }
         let values: Vec<f32> = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
         match values.iter().position(|x| !x.is_finite()) {

@@ -106,7 +106,10 @@ impl Op for Map {
                 None => None,
                 Some(slope) => {
                     let domain = g.shape(at.outputs[0]).clone();
-                    let operands: Vec<Edge> = at.inputs.iter().copied().chain([dy]).collect();
+                    let operands: Vec<Edge> = at.inputs.iter().copied().chain([dy, at.outputs[0]]).collect();
+                    // Where the slope is a function of the value, the value is there already: nothing is computed or kept twice.
+                    let slope =
+                        if matches!(self.expr.term(), Term::Input(_)) { slope } else { slope.replace(&self.expr, &input(n + 1)) };
                     let (expr, operands) = without_unused(&(slope * input(n)), &operands);
                     let is_dy = matches!(expr.term(), Term::Input(0)) && *g.shape(dy) == domain;
                     let dx = if is_dy { dy } else { map_to(g, domain, expr, &operands)? };
@@ -148,7 +151,7 @@ pub fn activation(name: &str) -> Option<Scalar> {
     let x = input(0);
     let zero = constant(0.0);
     Some(match name {
-        "relu" => x.max(&zero),
+        "relu" => x.unary(Unary::Relu),
         "leaky_relu" => select(&x, &x, &(&x * 0.01)),
         "elu" => select(&x, &x, &(x.min(&zero).exp() - 1.0)),
         "silu" => &x * x.sigmoid(),
