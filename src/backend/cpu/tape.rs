@@ -17,7 +17,12 @@ pub struct Tape {
     ways: Vec<Way>,
     /// One for each instruction.
     registers: Vec<Lanes>,
+    /// For each operand that repeats: one period, and on until `LANES` elements follow any place in it.
+    periods: Vec<Vec<f32>>,
 }
+
+/// Longer periods are copied as they come.
+const LONGEST_PERIOD: usize = 2048;
 
 /// How an instruction gets its value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +31,8 @@ enum Way {
     Fixed,
     /// Operand k, read where it stands; through the register when fewer than `LANES` elements are left.
     Slice(usize),
+    /// Operand k, which repeats: from its prepared period.
+    Periodic(usize),
     /// The kernel's value, likewise.
     Core,
     Computed,
@@ -52,12 +59,16 @@ impl Tape {
                 _ if fixed => Way::Fixed,
                 // A root is copied to its target while no buffer is borrowed.
                 Instr::Input(k) if operands[*k as usize].is_slice(memory) && !is_root => Way::Slice(*k as usize),
+                Instr::Input(k) if operands[*k as usize].period().is_some_and(|p| p <= LONGEST_PERIOD) && !is_root => {
+                    Way::Periodic(*k as usize)
+                }
                 Instr::Core => Way::Core,
                 _ => Way::Computed,
             });
         }
-        let mut tape =
-            Tape { size: stage.domain.size(), operands, registers: vec![[0.0; LANES]; program.instrs.len()], program, ways };
+        let registers = vec![[0.0; LANES]; program.instrs.len()];
+        let periods = vec![Vec::new(); operands.len()];
+        let mut tape = Tape { size: stage.domain.size(), operands, program, ways, registers, periods };
         tape.operands.iter_mut().try_for_each(|operand| operand.seek(0, memory))?;
         Ok(tape)
     }
@@ -66,6 +77,13 @@ impl Tape {
     pub fn prepare(&mut self, env: &Env, memory: &Memory) -> Result<()> {
         self.operands.iter_mut().try_for_each(|operand| operand.seek(env.row, memory))?;
         let mut values = vec![0.0f64; self.ways.len()];
+        for way in &self.ways {
+            if let Way::Periodic(k) = *way {
+                let operand = &self.operands[k];
+                let n = operand.period().expect("it repeats") + LANES;
+                operand.fill(&self.operands, memory, 0, room(&mut self.periods[k], n));
+            }
+        }
         for (i, instr) in self.program.instrs.iter().enumerate() {
             if self.ways[i] != Way::Fixed {
                 continue;
@@ -100,16 +118,20 @@ impl Tape {
         for (i, instr) in self.program.instrs.iter().enumerate() {
             let (done, rest) = self.registers.split_at_mut(i);
             let y = &mut rest[0];
-            let (ways, operands) = (&self.ways, &self.operands);
+            let (ways, operands, periods) = (&self.ways, &self.operands, &self.periods);
             let at = |j: &u32| -> &Lanes {
                 match ways[*j as usize] {
                     Way::Slice(k) if n == LANES => operands[k].slice(memory, start).first_chunk().expect("LANES elements are left"),
                     Way::Core if n == LANES => core.first_chunk().expect("LANES elements are left"),
+                    Way::Periodic(k) => {
+                        let first = start % (periods[k].len() - LANES);
+                        periods[k][first..].first_chunk().expect("LANES elements follow")
+                    }
                     Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed => &done[*j as usize],
                 }
             };
             match self.ways[i] {
-                Way::Fixed => continue,
+                Way::Fixed | Way::Periodic(_) => continue,
                 Way::Slice(_) | Way::Core if n == LANES => continue,
                 Way::Slice(_) | Way::Core | Way::Computed => {}
             }
@@ -135,7 +157,7 @@ impl Tape {
         let at = self.program.roots[r] as usize;
         match self.ways[at] {
             Way::Core if n == LANES => core,
-            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed => &self.registers[at][..n],
+            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed | Way::Periodic(_) => &self.registers[at][..n],
         }
     }
 
