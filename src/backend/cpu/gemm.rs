@@ -101,14 +101,15 @@ pub fn rows_by_panels(a: &Rows, panels: &[f32], c: &mut Output) {
     if depth == 0 {
         return c.clear();
     }
+    let size = a.length * NR;
     for (j, panel) in panels.chunks_exact(depth * NR).enumerate() {
         for (g, bases) in a.bases.chunks(MR).enumerate() {
             let mut block = c.load(g, j);
             // Rows beyond the last repeat it; they are not stored.
             let bases: [usize; MR] = std::array::from_fn(|r| bases[r.min(bases.len() - 1)]);
-            for (s, panel) in panel.chunks_exact(a.length * NR).enumerate() {
+            for s in 0..a.segments {
                 let rows = bases.map(|base| &a.data[base + s * a.stride..][..a.length]);
-                multiply_rows(rows, panel, &mut block);
+                multiply_rows(rows, &panel[s * size..][..size], &mut block);
             }
             c.store(g, j, &block);
         }

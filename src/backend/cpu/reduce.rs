@@ -7,7 +7,7 @@ use super::tape::room;
 const BLOCK: usize = 4096;
 /// Sums run over this many elements in single precision; their sums are added in double precision. Relative error ≈ 32 · 2⁻²⁴.
 const RUN: usize = 32;
-/// Narrow rows are summed several side by side, in at least this many lanes.
+/// Narrow rows are summed several side by side, in at least this many lanes; the elements of one sum in this many.
 const LANES: usize = 16;
 
 pub fn reduce(job: &mut Job) {
@@ -46,6 +46,10 @@ fn fold(job: &mut Job, [outer, count, inner]: [usize; 3], empty: f32, f: impl Fn
                     }
                     &job.loads[0].fetched(job.memory, first, all, &work.a)[o * size..][..size]
                 };
+                if inner == 1 {
+                    totals[0] = x.chunks(RUN * LANES).fold(totals[0], |total, x| wide(total, f64::from(run(x, empty, &f))));
+                    continue;
+                }
                 for x in x.chunks(RUN * lanes) {
                     sums.fill(empty);
                     for x in x.chunks(lanes) {
@@ -61,6 +65,19 @@ fn fold(job: &mut Job, [outer, count, inner]: [usize; 3], empty: f32, f: impl Fn
         }
     }
     job.store.write(job.env, job.memory, 0, y);
+}
+
+/// The sum or maximum of x, in `LANES` partial ones.
+fn run(x: &[f32], empty: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    if chunks.is_empty() {
+        return rest.iter().fold(empty, |a, b| f(a, *b));
+    }
+    let mut lanes = [empty; LANES];
+    for x in chunks {
+        lanes.iter_mut().zip(x).for_each(|(lane, x)| *lane = f(*lane, *x));
+    }
+    lanes.iter().chain(rest).fold(empty, |a, b| f(a, *b))
 }
 
 #[cfg(test)]

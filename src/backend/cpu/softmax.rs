@@ -55,24 +55,26 @@ fn exponentials(x: &mut [f32], cols: usize, mut each: impl FnMut(usize, f32)) {
     x.iter_mut().for_each(|x| *x = fast::exp(*x));
 }
 
-/// In eight partial sums.
 fn sum(x: &[f32]) -> f32 {
-    let (chunks, rest) = x.as_chunks::<8>();
-    let mut sums = [0.0f32; 8];
-    for x in chunks {
-        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
-    }
-    sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
+    fold(x, 0.0, |a, b| a + b)
 }
 
 fn max(x: &[f32]) -> f32 {
-    let greater = |a: f32, b: f32| if b > a { b } else { a };
-    let (chunks, rest) = x.as_chunks::<8>();
-    let mut tops = [f32::NEG_INFINITY; 8];
-    for x in chunks {
-        tops.iter_mut().zip(x).for_each(|(top, x)| *top = greater(*top, *x));
+    fold(x, f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
+}
+
+/// In eight lanes, where there are enough elements for them.
+#[inline(always)]
+fn fold(x: &[f32], empty: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
+    if x.len() < 32 {
+        return x.iter().fold(empty, |a, b| f(a, *b));
     }
-    tops.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| greater(a, *b))
+    let (chunks, rest) = x.as_chunks::<8>();
+    let mut lanes = [empty; 8];
+    for x in chunks {
+        lanes.iter_mut().zip(x).for_each(|(lane, x)| *lane = f(*lane, *x));
+    }
+    lanes.iter().chain(rest).fold(empty, |a, b| f(a, *b))
 }
 
 #[cfg(test)]

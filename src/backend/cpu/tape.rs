@@ -115,28 +115,17 @@ impl Tape {
 
     /// The `n ≤ LANES` elements from `start` on; `core` holds the kernel's values for them.
     fn step(&mut self, env: &Env, memory: &Memory, start: usize, n: usize, core: &[f32]) {
+        let is_full = n == LANES;
         for (i, instr) in self.program.instrs.iter().enumerate() {
+            let way = self.ways[i];
+            if way == Way::Fixed || matches!(way, Way::Periodic(_)) || is_full && matches!(way, Way::Slice(_) | Way::Core) {
+                continue;
+            }
             let (done, rest) = self.registers.split_at_mut(i);
             let y = &mut rest[0];
-            let (ways, operands, periods) = (&self.ways, &self.operands, &self.periods);
-            let at = |j: &u32| -> &Lanes {
-                match ways[*j as usize] {
-                    Way::Slice(k) if n == LANES => operands[k].slice(memory, start).first_chunk().expect("LANES elements are left"),
-                    Way::Core if n == LANES => core.first_chunk().expect("LANES elements are left"),
-                    Way::Periodic(k) => {
-                        let first = start % (periods[k].len() - LANES);
-                        periods[k][first..].first_chunk().expect("LANES elements follow")
-                    }
-                    Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed => &done[*j as usize],
-                }
-            };
-            match self.ways[i] {
-                Way::Fixed | Way::Periodic(_) => continue,
-                Way::Slice(_) | Way::Core if n == LANES => continue,
-                Way::Slice(_) | Way::Core | Way::Computed => {}
-            }
+            let source = Source { ways: &self.ways, operands: &self.operands, periods: &self.periods, done, memory, start, core, is_full };
             match instr {
-                Instr::Input(k) => operands[*k as usize].fill(operands, memory, start, &mut y[..n]),
+                Instr::Input(k) => self.operands[*k as usize].fill(&self.operands, memory, start, &mut y[..n]),
                 Instr::Core => y[..n].copy_from_slice(core),
                 Instr::Noise { stream, law } => env.draws(*stream, *law, start as u32, y),
                 Instr::Position => {
@@ -144,9 +133,9 @@ impl Tape {
                         *y = (start + j) as f32;
                     }
                 }
-                Instr::Unary(f, x) => f.f32_lanes(at(x), y),
-                Instr::Binary(f, a, b) => f.f32_lanes(at(a), at(b), y),
-                Instr::Select(c, a, b) => select(at(c), at(a), at(b), y),
+                Instr::Unary(f, x) => f.f32_lanes(source.get(*x), y),
+                Instr::Binary(f, a, b) => f.f32_lanes(source.get(*a), source.get(*b), y),
+                Instr::Select(c, a, b) => select(source.get(*c), source.get(*a), source.get(*b), y),
                 Instr::Const(_) | Instr::Control(_) => unreachable!("constants are fixed"),
             }
         }
@@ -193,6 +182,34 @@ impl Tape {
 
     fn is_slice(&self, memory: &Memory) -> bool {
         self.program.is_identity() && self.operands[0].is_slice(memory)
+    }
+}
+
+/// Where the arguments of an instruction are found.
+struct Source<'a> {
+    ways: &'a [Way],
+    operands: &'a [Access],
+    periods: &'a [Vec<f32>],
+    done: &'a [Lanes],
+    memory: &'a Memory,
+    start: usize,
+    core: &'a [f32],
+    is_full: bool,
+}
+
+impl<'a> Source<'a> {
+    #[inline(always)]
+    fn get(&self, i: u32) -> &'a Lanes {
+        let lanes = match self.ways[i as usize] {
+            Way::Slice(k) if self.is_full => self.operands[k].slice(self.memory, self.start),
+            Way::Core if self.is_full => self.core,
+            Way::Periodic(k) => {
+                let period = &self.periods[k];
+                &period[self.start % (period.len() - LANES)..]
+            }
+            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed => &self.done[i as usize],
+        };
+        lanes.first_chunk().expect("there are LANES elements in each of them")
     }
 }
 
