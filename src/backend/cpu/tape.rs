@@ -15,8 +15,12 @@ pub struct Tape {
     operands: Vec<Access>,
     program: Program,
     ways: Vec<Way>,
-    /// One for each instruction.
-    registers: Vec<Lanes>,
+    /// The register of each instruction.
+    slots: Vec<usize>,
+    /// As few as can be, so that they stay in the L1 cache.
+    registers: Vec<Box<Lanes>>,
+    /// What is being computed, before it becomes a register: its arguments may end where it begins.
+    next: Box<Lanes>,
     /// For each operand that repeats: one period, and on until `LANES` elements follow any place in it.
     periods: Vec<Vec<f32>>,
 }
@@ -66,9 +70,10 @@ impl Tape {
                 _ => Way::Computed,
             });
         }
-        let registers = vec![[0.0; LANES]; program.instrs.len()];
+        let slots = allocate(&program, &ways);
+        let registers = vec![Box::new([0.0; LANES]); slots.iter().map(|slot| slot + 1).max().unwrap_or(0)];
         let periods = vec![Vec::new(); operands.len()];
-        let mut tape = Tape { size: stage.domain.size(), operands, program, ways, registers, periods };
+        let mut tape = Tape { size: stage.domain.size(), operands, program, ways, slots, registers, next: Box::new([0.0; LANES]), periods };
         tape.operands.iter_mut().try_for_each(|operand| operand.seek(0, memory))?;
         Ok(tape)
     }
@@ -108,7 +113,7 @@ impl Tape {
                 }
                 Instr::Noise { .. } | Instr::Position | Instr::Core => unreachable!("these differ from element to element"),
             };
-            self.registers[i].fill(values[i] as f32);
+            self.registers[self.slots[i]].fill(values[i] as f32);
         }
         Ok(())
     }
@@ -116,28 +121,29 @@ impl Tape {
     /// The `n ≤ LANES` elements from `start` on; `core` holds the kernel's values for them.
     fn step(&mut self, env: &Env, memory: &Memory, start: usize, n: usize, core: &[f32]) {
         let is_full = n == LANES;
-        for (i, instr) in self.program.instrs.iter().enumerate() {
-            let way = self.ways[i];
-            if way == Way::Fixed || matches!(way, Way::Periodic(_)) || is_full && matches!(way, Way::Slice(_) | Way::Core) {
-                continue;
+        let Tape { operands, program, ways, slots, registers, next, periods, .. } = self;
+        for (i, instr) in program.instrs.iter().enumerate() {
+            match ways[i] {
+                Way::Fixed | Way::Periodic(_) => continue,
+                Way::Slice(_) | Way::Core if is_full => continue,
+                Way::Slice(_) | Way::Core | Way::Computed => {}
             }
-            let (done, rest) = self.registers.split_at_mut(i);
-            let y = &mut rest[0];
-            let source = Source { ways: &self.ways, operands: &self.operands, periods: &self.periods, done, memory, start, core, is_full };
+            let source = Source { ways, slots, operands, periods, registers, memory, start, core, is_full };
             match instr {
-                Instr::Input(k) => self.operands[*k as usize].fill(&self.operands, memory, start, &mut y[..n]),
-                Instr::Core => y[..n].copy_from_slice(core),
-                Instr::Noise { stream, law } => env.draws(*stream, *law, start as u32, y),
+                Instr::Input(k) => operands[*k as usize].fill(operands, memory, start, &mut next[..n]),
+                Instr::Core => next[..n].copy_from_slice(core),
+                Instr::Noise { stream, law } => env.draws(*stream, *law, start as u32, next),
                 Instr::Position => {
-                    for (j, y) in y.iter_mut().enumerate() {
+                    for (j, y) in next.iter_mut().enumerate() {
                         *y = (start + j) as f32;
                     }
                 }
-                Instr::Unary(f, x) => f.f32_lanes(source.get(*x), y),
-                Instr::Binary(f, a, b) => f.f32_lanes(source.get(*a), source.get(*b), y),
-                Instr::Select(c, a, b) => select(source.get(*c), source.get(*a), source.get(*b), y),
+                Instr::Unary(f, x) => f.f32_lanes(source.get(*x), &mut next[..]),
+                Instr::Binary(f, a, b) => f.f32_lanes(source.get(*a), source.get(*b), &mut next[..]),
+                Instr::Select(c, a, b) => select(source.get(*c), source.get(*a), source.get(*b), next),
                 Instr::Const(_) | Instr::Control(_) => unreachable!("constants are fixed"),
             }
+            std::mem::swap(&mut registers[slots[i]], next);
         }
     }
 
@@ -146,7 +152,7 @@ impl Tape {
         let at = self.program.roots[r] as usize;
         match self.ways[at] {
             Way::Core if n == LANES => core,
-            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed | Way::Periodic(_) => &self.registers[at][..n],
+            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed | Way::Periodic(_) => &self.registers[self.slots[at]][..n],
         }
     }
 
@@ -188,9 +194,10 @@ impl Tape {
 /// Where the arguments of an instruction are found.
 struct Source<'a> {
     ways: &'a [Way],
+    slots: &'a [usize],
     operands: &'a [Access],
     periods: &'a [Vec<f32>],
-    done: &'a [Lanes],
+    registers: &'a [Box<Lanes>],
     memory: &'a Memory,
     start: usize,
     core: &'a [f32],
@@ -207,10 +214,41 @@ impl<'a> Source<'a> {
                 let period = &self.periods[k];
                 &period[self.start % (period.len() - LANES)..]
             }
-            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed => &self.done[i as usize],
+            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed => &self.registers[self.slots[i as usize]][..],
         };
         lanes.first_chunk().expect("there are LANES elements in each of them")
     }
+}
+
+/// A register for each instruction, taken over from values that are not used any more.
+fn allocate(program: &Program, ways: &[Way]) -> Vec<usize> {
+    let arguments = |instr: &Instr| -> Vec<u32> {
+        match *instr {
+            Instr::Unary(_, x) => vec![x],
+            Instr::Binary(_, a, b) => vec![a, b],
+            Instr::Select(c, a, b) => vec![c, a, b],
+            Instr::Input(_) | Instr::Core | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => Vec::new(),
+        }
+    };
+    let mut last_use = vec![0; program.instrs.len()];
+    for (i, instr) in program.instrs.iter().enumerate() {
+        arguments(instr).into_iter().for_each(|j| last_use[j as usize] = i);
+    }
+    // Results, and values that outlive a chunk.
+    let lasting = (0..ways.len()).filter(|i| ways[*i] == Way::Fixed || program.roots.contains(&(*i as u32)));
+    lasting.for_each(|i| last_use[i] = usize::MAX);
+    let (mut slots, mut free, mut n_slots) = (Vec::new(), Vec::new(), 0);
+    for (i, instr) in program.instrs.iter().enumerate() {
+        let mut ended = arguments(instr);
+        ended.sort_unstable();
+        ended.dedup();
+        free.extend(ended.into_iter().filter(|j| last_use[*j as usize] == i).map(|j| slots[j as usize]));
+        // What is filled once a step has a register that nothing else ever had.
+        let reused = if ways[i] == Way::Fixed { None } else { free.pop() };
+        slots.push(reused.unwrap_or(n_slots));
+        n_slots += usize::from(reused.is_none());
+    }
+    slots
 }
 
 /// `n` elements of scratch, with whatever values it held.
