@@ -5,7 +5,7 @@ pub mod gpu;
 
 use std::rc::Rc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::Env;
 use crate::plan::{Plan, Role};
 
@@ -32,11 +32,13 @@ impl Choice {
 
 pub enum Backend {
     Cpu(cpu::Cpu),
+    Gpu(Box<gpu::Gpu>),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Id {
     Cpu(cpu::PlanId),
+    Gpu(gpu::PlanId),
 }
 
 /// A plan as a backend holds it.
@@ -60,14 +62,29 @@ impl Backend {
             let info = Info { backend: "cpu", adapter: "WebAssembly SIMD".into(), reason };
             Ok((Backend::Cpu(cpu::Cpu::new()), info))
         };
-        let _ = choice;
-        cpu("the CPU was asked for".into())
+        let gpu = |gpu: gpu::Gpu, reason: &str| {
+            let info = Info { backend: "webgpu", adapter: gpu.info().name.clone(), reason: reason.into() };
+            Ok((Backend::Gpu(Box::new(gpu)), info))
+        };
+        match choice {
+            Choice::Cpu => cpu("the CPU was asked for".into()),
+            Choice::WebGpu => gpu(gpu::Gpu::new().await?, "WebGPU was asked for"),
+            Choice::Auto => match gpu::Gpu::new().await {
+                Ok(device) if device.info().is_software => {
+                    let name = &device.info().name;
+                    cpu(format!("the only WebGPU adapter, {name}, is itself a program on the CPU, and a slower one"))
+                }
+                Ok(device) => gpu(device, "WebGPU has a real adapter"),
+                Err(error) => cpu(error.to_string()),
+            },
+        }
     }
 
     pub async fn build(&mut self, plan: Plan) -> Result<Built> {
         let plan = Rc::new(plan);
         let id = match self {
             Backend::Cpu(cpu) => Id::Cpu(cpu.build(plan.clone())?),
+            Backend::Gpu(gpu) => Id::Gpu(gpu.build(plan.clone()).await?),
         };
         Ok(Built { plan, id })
     }
@@ -75,6 +92,8 @@ impl Backend {
     pub fn drop_plan(&mut self, built: &Built) {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.drop_plan(id),
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.drop_plan(id),
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => {}
         }
     }
 
@@ -82,12 +101,14 @@ impl Backend {
     pub fn write(&mut self, role: &Role, bytes: &[u8]) -> Result<()> {
         match self {
             Backend::Cpu(cpu) => cpu.write(role, bytes),
+            Backend::Gpu(gpu) => gpu.write(role, bytes),
         }
     }
 
     pub fn free(&mut self, role: &Role) {
         match self {
             Backend::Cpu(cpu) => cpu.free(role),
+            Backend::Gpu(gpu) => gpu.free(role),
         }
     }
 
@@ -95,6 +116,8 @@ impl Backend {
     pub fn run(&mut self, built: &Built, steps: &[Env]) -> Result<()> {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.run(id, steps),
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.run(id, steps),
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => Err(foreign()),
         }
     }
 
@@ -102,6 +125,7 @@ impl Backend {
     pub async fn read(&self, role: &Role) -> Result<Vec<u8>> {
         match self {
             Backend::Cpu(cpu) => cpu.read_role(role),
+            Backend::Gpu(gpu) => gpu.read(role).await,
         }
     }
 
@@ -109,6 +133,8 @@ impl Backend {
     pub async fn read_output(&self, built: &Built, name: &str) -> Result<Vec<u8>> {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.read_output(id, name),
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.read_output(id, name).await,
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => Err(foreign()),
         }
     }
 
@@ -116,6 +142,11 @@ impl Backend {
     pub fn live_buffers(&self) -> (usize, u64) {
         match self {
             Backend::Cpu(cpu) => cpu.live_buffers(),
+            Backend::Gpu(gpu) => gpu.live_buffers(),
         }
     }
+}
+
+fn foreign() -> Error {
+    Error::internal("the plan was built for another backend")
 }
