@@ -114,11 +114,7 @@ impl<'a> Fields<'a> {
             Some(unknown) => {
                 let near = known.iter().min_by_key(|k| distance(k, unknown)).filter(|k| distance(k, unknown) <= 2);
                 let hint = near.map(|k| format!(" (did you mean {k}?)")).unwrap_or_default();
-                Err(Error::option(
-                    fields.at(unknown),
-                    show(&map[unknown]),
-                    format!("no such option; known here: {}{hint}", known.join(", ")),
-                ))
+                Err(Error::option(fields.at(unknown), show(&map[unknown]), format!("no such option; known here: {}{hint}", known.join(", "))))
             }
             None => Ok(fields),
         }
@@ -142,11 +138,7 @@ impl<'a> Fields<'a> {
         let expected = || format!("one of {}", kinds.join(", "));
         let object = value.as_object().ok_or_else(|| Error::option(path, show(value), "an object with a kind"))?;
         let given = object.get("kind").ok_or_else(|| Error::option(format!("{path}.kind"), "nothing", expected()))?;
-        kinds
-            .iter()
-            .find(|k| given.as_str() == Some(k))
-            .copied()
-            .ok_or_else(|| Error::option(format!("{path}.kind"), show(given), expected()))
+        kinds.iter().find(|k| given.as_str() == Some(k)).copied().ok_or_else(|| Error::option(format!("{path}.kind"), show(given), expected()))
     }
 
     pub fn number(&self, p: &Parameter) -> Result<f64> {
@@ -176,26 +168,19 @@ impl<'a> Fields<'a> {
         let Some(value) = self.get(p.name) else {
             return match p.default {
                 Default::List(list) => Ok(list.to_vec()),
-                Default::Required | Default::Absent | Default::Number(_) | Default::Text(_) => {
-                    Err(Error::option(path, "nothing", p.expected()))
-                }
+                Default::Required | Default::Absent | Default::Number(_) | Default::Text(_) => Err(Error::option(path, "nothing", p.expected())),
             };
         };
         let list = value.as_array().ok_or_else(|| Error::option(&*path, show(value), p.expected()))?;
-        list.iter()
-            .enumerate()
-            .map(|(i, v)| self.checked(&format!("{path}[{i}]"), v, &Parameter { kind: Kind::Integer, ..*p }).map(|x| x as usize))
-            .collect()
+        list.iter().enumerate().map(|(i, v)| self.checked(&format!("{path}[{i}]"), v, &Parameter { kind: Kind::Integer, ..*p }).map(|x| x as usize)).collect()
     }
 
     /// One integer for each of `layers` layers.
     pub fn per_layer(&self, p: &Parameter, layers: usize) -> Result<Vec<usize>> {
         match self.get(p.name) {
-            Some(Value::Array(list)) if list.len() != layers => Err(Error::option(
-                self.at(p.name),
-                format!("{} numbers", list.len()),
-                format!("one number, or {layers}: one for each layer"),
-            )),
+            Some(Value::Array(list)) if list.len() != layers => {
+                Err(Error::option(self.at(p.name), format!("{} numbers", list.len()), format!("one number, or {layers}: one for each layer")))
+            }
             Some(Value::Array(_)) => self.integers(&Parameter { kind: Kind::Integers, ..*p }),
             _ => self.integer(&Parameter { kind: Kind::Integer, ..*p }).map(|x| vec![x; layers]),
         }
@@ -206,11 +191,7 @@ impl<'a> Fields<'a> {
             return Err(Error::internal(format!("{} is not a choice", p.name)));
         };
         let Some(value) = self.get(p.name) else { return Ok(default) };
-        words
-            .iter()
-            .find(|w| value.as_str() == Some(w))
-            .copied()
-            .ok_or_else(|| Error::option(self.at(p.name), show(value), p.expected()))
+        words.iter().find(|w| value.as_str() == Some(w)).copied().ok_or_else(|| Error::option(self.at(p.name), show(value), p.expected()))
     }
 
     fn checked(&self, path: &str, value: &Value, p: &Parameter) -> Result<f64> {
@@ -267,9 +248,6 @@ mod tests {
         let p = Parameter::integer("hidden", Default::List(&[400]), 1, 4096).of_kind(Kind::Integers);
         let value = json!({ "hidden": [400, -1] });
         let fields = Fields::read("encoder", &value, &["hidden"]).expect("the keys are known");
-        assert_eq!(
-            fields.integers(&p).expect_err("-1 is no size").to_string(),
-            "option encoder.hidden[1]: got -1, expected an integer from 1 to 4096"
-        );
+        assert_eq!(fields.integers(&p).expect_err("-1 is no size").to_string(), "option encoder.hidden[1]: got -1, expected an integer from 1 to 4096");
     }
 }

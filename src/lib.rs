@@ -30,3 +30,6 @@ pub mod rng;
 pub mod shape;
 pub mod train;
 pub mod vae;
+
+#[cfg(target_arch = "wasm32")]
+pub mod api;

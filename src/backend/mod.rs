@@ -5,7 +5,7 @@ pub mod gpu;
 
 use std::rc::Rc;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::expr::Env;
 use crate::plan::{Plan, Role};
 
@@ -32,7 +32,7 @@ impl Choice {
 
 pub enum Backend {
     Cpu(cpu::Cpu),
-    Gpu(Box<gpu::Gpu>),
+    Gpu(gpu::Gpu),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,21 +62,20 @@ impl Backend {
             let info = Info { backend: "cpu", adapter: "WebAssembly SIMD".into(), reason };
             Ok((Backend::Cpu(cpu::Cpu::new()), info))
         };
-        let gpu = |gpu: gpu::Gpu, reason: &str| {
-            let info = Info { backend: "webgpu", adapter: gpu.info().name.clone(), reason: reason.into() };
-            Ok((Backend::Gpu(Box::new(gpu)), info))
-        };
-        match choice {
-            Choice::Cpu => cpu("the CPU was asked for".into()),
-            Choice::WebGpu => gpu(gpu::Gpu::new().await?, "WebGPU was asked for"),
-            Choice::Auto => match gpu::Gpu::new().await {
-                Ok(device) if device.info().is_software => {
-                    let name = &device.info().name;
-                    cpu(format!("the only WebGPU adapter, {name}, is itself a program on the CPU, and a slower one"))
-                }
-                Ok(device) => gpu(device, "WebGPU has a real adapter"),
-                Err(error) => cpu(error.to_string()),
-            },
+        if choice == Choice::Cpu {
+            return cpu("the CPU was asked for".into());
+        }
+        match gpu::Gpu::new().await {
+            Err(error) if choice == Choice::WebGpu => Err(error),
+            Err(error) => cpu(error.to_string()),
+            Ok(gpu) if choice == Choice::Auto && gpu.info().is_software => {
+                cpu(format!("the only WebGPU adapter, {}, is software, which is slower than this", gpu.info().name))
+            }
+            Ok(gpu) => {
+                let reason = if choice == Choice::Auto { "WebGPU with a real adapter is available" } else { "WebGPU was asked for" };
+                let info = Info { backend: "webgpu", adapter: gpu.info().name.clone(), reason: reason.into() };
+                Ok((Backend::Gpu(gpu), info))
+            }
         }
     }
 
@@ -93,7 +92,7 @@ impl Backend {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.drop_plan(id),
             (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.drop_plan(id),
-            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => {}
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
         }
     }
 
@@ -117,7 +116,7 @@ impl Backend {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.run(id, steps),
             (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.run(id, steps),
-            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => Err(foreign()),
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
         }
     }
 
@@ -134,7 +133,7 @@ impl Backend {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.read_output(id, name),
             (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.read_output(id, name).await,
-            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => Err(foreign()),
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
         }
     }
 
@@ -145,8 +144,4 @@ impl Backend {
             Backend::Gpu(gpu) => gpu.live_buffers(),
         }
     }
-}
-
-fn foreign() -> Error {
-    Error::internal("the plan was built for another backend")
 }

@@ -33,7 +33,7 @@ impl<'a> File<'a> {
         }
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| Error::file(e, wanted))?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| Error::file(e, wanted))?;
-        Ok(File { tensors, metadata: header.metadata().clone().unwrap_or_default() })
+        Ok(File { tensors, metadata: header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect() })
     }
 
     pub fn metadata(&self, key: &str) -> Option<&str> {
@@ -66,7 +66,7 @@ pub fn write(tensors: &[Tensor], metadata: HashMap<String, String>) -> Result<Ve
             Ok((name.as_str(), view))
         })
         .collect::<Result<Vec<_>>>()?;
-    serialize(views, Some(metadata)).map_err(|e| Error::internal(e.to_string()))
+    serialize(views, Some(metadata.into_iter().collect())).map_err(|e| Error::internal(e.to_string()))
 }
 
 #[cfg(test)]

@@ -6,14 +6,9 @@ use crate::rng;
 pub enum Init {
     Zeros,
     /// limit = √(6/(fan_in + fan_out)) (Glorot & Bengio 2010, Eq. 16)
-    Glorot {
-        fan_in: usize,
-        fan_out: usize,
-    },
+    Glorot { fan_in: usize, fan_out: usize },
     /// limit = √(6/fan_in) (He et al. 2015, Eq. 10, as a uniform law of the same variance)
-    Kaiming {
-        fan_in: usize,
-    },
+    Kaiming { fan_in: usize },
 }
 
 /// Parameters draw from the streams from this one on, a stream each, far from those of noise.
@@ -39,9 +34,7 @@ mod tests {
     #[test]
     fn initial_values_have_the_variance_of_their_law() {
         let n = 50_000;
-        for (init, variance) in
-            [(Init::Glorot { fan_in: 300, fan_out: 100 }, 2.0 / 400.0), (Init::Kaiming { fan_in: 50 }, 2.0 / 50.0)]
-        {
+        for (init, variance) in [(Init::Glorot { fan_in: 300, fan_out: 100 }, 2.0 / 400.0), (Init::Kaiming { fan_in: 50 }, 2.0 / 50.0)] {
             let values = init.values(3, 1, n);
             let got = values.iter().map(|x| f64::from(x * x)).sum::<f64>() / n as f64;
             assert!((got / variance - 1.0).abs() < 0.017, "{init:?}: {got} wants {variance}");

@@ -11,9 +11,7 @@ pub type Law = fn(usize, usize) -> Init;
 
 /// x: (batch, in) → (batch, out)
 pub fn dense(g: &mut Graph, p: &mut Params, name: &str, x: Edge, out: usize, law: Law) -> Result<Edge> {
-    let &[_, fan_in] = g.shape(x).dims() else {
-        return Err(Error::shape("dense", format!("x is {}, wants (batch, in)", g.shape(x))));
-    };
+    let &[_, fan_in] = g.shape(x).dims() else { return Err(Error::shape("dense", format!("x is {}, wants (batch, in)", g.shape(x)))) };
     let w = p.get(g, &format!("{name}.weight"), [fan_in, out], law(fan_in, out))?;
     let y = ops::matmul(g, x, w, false, false)?;
     add_bias(g, p, name, y, out)
@@ -31,27 +29,13 @@ pub struct Window {
 pub fn conv(g: &mut Graph, p: &mut Params, name: &str, x: Edge, out: usize, window: Window, law: Law) -> Result<Edge> {
     let Window { kernel, stride, padding } = window;
     let channels = *g.shape(x).dims().last().unwrap_or(&0);
-    let w = p.get(
-        g,
-        &format!("{name}.weight"),
-        [kernel, kernel, channels, out],
-        law(kernel * kernel * channels, kernel * kernel * out),
-    )?;
+    let w = p.get(g, &format!("{name}.weight"), [kernel, kernel, channels, out], law(kernel * kernel * channels, kernel * kernel * out))?;
     let y = ops::conv2d(g, x, w, stride, padding)?;
     add_bias(g, p, name, y, out)
 }
 
 /// x: (batch, rows, cols, in) → (batch, size.0, size.1, out)
-pub fn conv_transpose(
-    g: &mut Graph,
-    p: &mut Params,
-    name: &str,
-    x: Edge,
-    out: usize,
-    window: Window,
-    size: (usize, usize),
-    law: Law,
-) -> Result<Edge> {
+pub fn conv_transpose(g: &mut Graph, p: &mut Params, name: &str, x: Edge, out: usize, window: Window, size: (usize, usize), law: Law) -> Result<Edge> {
     let Window { kernel, stride, padding } = window;
     let channels = *g.shape(x).dims().last().unwrap_or(&0);
     // Each output is reached by kernel²/stride² weights a channel.

@@ -1,7 +1,7 @@
 //! y[i] = expr(x₀[i], x₁[i], …) over the broadcast of all inputs: every elementwise function is this one operation.
 
 use crate::error::{Error, Result};
-use crate::expr::{Binary, Env, Law, Program, Scalar, Unary, constant, control, input, noise, position, select};
+use crate::expr::{Binary, Env, Law, Program, Scalar, Term, Unary, constant, control, core, input, noise, position, select};
 use crate::graph::{Array, Edge, Graph, Launch, MapLaunch, Op, Operand, View, Vjp, coordinates, is_differentiable};
 use crate::ops::{Draw, Example, reduce};
 use crate::shape::{Meta, Shape};
@@ -63,6 +63,22 @@ pub fn unbroadcast(g: &mut Graph, x: Edge, shape: &Shape) -> Result<Edge> {
     if g.shape(summed) == shape { Ok(summed) } else { crate::ops::reshape(g, summed, shape.clone()) }
 }
 
+/// The expression over only those inputs that it reads: a derivative often reads fewer than its function.
+fn without_unused(expr: &Scalar, inputs: &[Edge]) -> (Scalar, Vec<Edge>) {
+    let mut used = Vec::new();
+    let expr = expr.substitute(&mut |leaf| match leaf {
+        Term::Input(k) => {
+            let at = used.iter().position(|e| *e == inputs[*k]).unwrap_or(used.len());
+            if at == used.len() {
+                used.push(inputs[*k]);
+            }
+            input(at)
+        }
+        _ => core(),
+    });
+    (expr, used)
+}
+
 impl Op for Map {
     fn name(&self) -> &'static str {
         "map"
@@ -91,7 +107,9 @@ impl Op for Map {
                 Some(slope) => {
                     let domain = g.shape(at.outputs[0]).clone();
                     let operands: Vec<Edge> = at.inputs.iter().copied().chain([dy]).collect();
-                    let dx = map_to(g, domain, slope * input(n), &operands)?;
+                    let (expr, operands) = without_unused(&(slope * input(n)), &operands);
+                    let is_dy = matches!(expr.term(), Term::Input(0)) && *g.shape(dy) == domain;
+                    let dx = if is_dy { dy } else { map_to(g, domain, expr, &operands)? };
                     let shape = g.shape(*x).clone();
                     Some(unbroadcast(g, dx, &shape)?)
                 }

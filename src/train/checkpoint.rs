@@ -52,8 +52,7 @@ impl Session {
         let file = File::read(bytes)?;
         let wanted = format!("a file saved by reparam, with {KEY} in its metadata");
         let header = file.metadata(KEY).ok_or_else(|| Error::file("a safetensors file without it", wanted))?;
-        let header: Header =
-            serde_json::from_str(header).map_err(|e| Error::file(e, "options, step and position in the metadata"))?;
+        let header: Header = serde_json::from_str(header).map_err(|e| Error::file(e, "options, step and position in the metadata"))?;
         let model = Model::new(Options::read(&header.options)?)?;
         let (offsets, size) = layout(&model.specs);
         let mut states = [vec![0.0f32; size], vec![0.0f32; size], vec![0.0f32; size]];

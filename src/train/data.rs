@@ -40,11 +40,7 @@ impl<'a> Data<'a> {
             Values::F32(v) => v.len(),
         };
         if len != shape.size() {
-            return Err(Error::data(
-                format!("{what}.values"),
-                format!("{len} values"),
-                format!("{} for the shape {shape}", shape.size()),
-            ));
+            return Err(Error::data(format!("{what}.values"), format!("{len} values"), format!("{} for the shape {shape}", shape.size())));
         }
         if let Values::F32(v) = values {
             let support = model.options.likelihood.likelihood.support;

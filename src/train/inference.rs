@@ -50,9 +50,7 @@ impl Session {
     }
 
     pub(super) fn let_go(&mut self, name: &str) {
-        for role in
-            [Role::Input(format!("{name}.data")), Role::Input(format!("{name}.order")), Role::Scratch(format!("{name}.metrics"))]
-        {
+        for role in [Role::Input(format!("{name}.data")), Role::Input(format!("{name}.order")), Role::Scratch(format!("{name}.metrics"))] {
             self.backend.free(&role);
         }
     }
@@ -65,8 +63,7 @@ impl Session {
         let mut sums = [0.0f64; METRICS];
         let batches: Vec<usize> = (0..n).step_by(EVALUATION).collect();
         for (i, starts) in batches.chunks(MAX_STEPS).enumerate() {
-            let mut order: Vec<u32> =
-                starts.iter().flat_map(|s| *s as u32..(s + EVALUATION) as u32).map(|r| r.min(n as u32 - 1)).collect();
+            let mut order: Vec<u32> = starts.iter().flat_map(|s| *s as u32..(s + EVALUATION) as u32).map(|r| r.min(n as u32 - 1)).collect();
             order.resize(MAX_STEPS * EVALUATION, 0);
             let env = |(row, start): (usize, &usize)| {
                 let mut controls = self.controls.clone();
@@ -152,8 +149,7 @@ impl Session {
             }
         };
         let words = rng::seed_words(seed);
-        let z: Vec<f32> =
-            (0..(n * self.model.options.latent) as u32).map(|i| temperature * rng::normal(rng::word(words, PRIOR, 0, i))).collect();
+        let z: Vec<f32> = (0..(n * self.model.options.latent) as u32).map(|i| temperature * rng::normal(rng::word(words, PRIOR, 0, i))).collect();
         self.decode(&z, None).await
     }
 

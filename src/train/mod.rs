@@ -10,8 +10,8 @@ mod run;
 mod session;
 
 pub use data::{Data, Values};
-pub use inference::{Rows, check};
 pub use options::{Optimizer, TrainOptions};
 pub use programs::{decoding, encoding, evaluation, training};
 pub use run::{Advance, Event, Figures};
+pub use inference::{Rows, check};
 pub use session::{Clock, Session};

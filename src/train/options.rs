@@ -46,8 +46,7 @@ const BETA2: Parameter = Parameter::number("beta2", Default::Number(0.999), 0.0,
 const EPSILON: Parameter = Parameter::number("epsilon", Default::Number(1e-8), 1e-12, 1.0);
 const WEIGHT_DECAY: Parameter = Parameter::number("weightDecay", Default::Number(0.01), 0.0, 10.0);
 
-const KNOWN: &[&str] =
-    &["steps", "epochs", "batchSize", "learningRate", "logEvery", "optimizer", "warmupSteps", "schedule", "clipNorm"];
+const KNOWN: &[&str] = &["steps", "epochs", "batchSize", "learningRate", "logEvery", "optimizer", "warmupSteps", "schedule", "clipNorm"];
 
 impl TrainOptions {
     pub fn read(value: &Value) -> Result<TrainOptions> {
@@ -137,8 +136,7 @@ mod tests {
 
     #[test]
     fn the_rate_warms_up_and_decays() {
-        let options = TrainOptions::read(&json!({ "steps": 100, "learningRate": 2.0, "warmupSteps": 4, "schedule": "cosine" }))
-            .expect("valid");
+        let options = TrainOptions::read(&json!({ "steps": 100, "learningRate": 2.0, "warmupSteps": 4, "schedule": "cosine" })).expect("valid");
         let rates: Vec<f64> = [0, 3, 4, 52, 99].map(|i| options.rate(i, 100)).into();
         assert_eq!(rates[..3], [0.5, 2.0, 2.0]);
         assert!((rates[3] - 1.0).abs() < 1e-12, "half way: {}", rates[3]);

@@ -55,8 +55,8 @@ pub fn training(model: &Model, data: &Meta, rows: usize, size: usize, adam: Adam
     let mut p = Params::bind(&mut g, &model.specs)?;
     let x = batch(&mut g, "train", data, rows, size)?;
     let parts = loss(&mut g, &mut p, model, x)?;
-    let mean = ops::mean(&mut g, parts.loss, &[0])?;
-    let dw = gradients(&mut g, mean, &p.edges())?;
+    let metrics = parts.totals(&mut g, 1.0 / size as f64, &mut |_, values| Ok(values))?;
+    let dw = gradients(&mut g, metrics[0], &p.edges())?;
     let (offsets, total) = layout(&model.specs);
     let gradient = g.add_op(Pack { offsets, size: total }, &dw)?;
     let flat = p.flat().expect("the parameters are bound");
@@ -69,9 +69,7 @@ pub fn training(model: &Model, data: &Meta, rows: usize, size: usize, adam: Adam
     for (state, next) in [flat, moments[0], moments[1]].into_iter().zip(adam.step(&mut g, &inputs)?) {
         g.update(state, next)?;
     }
-    let reconstruction = ops::mean(&mut g, parts.reconstruction, &[0])?;
-    let kl = ops::mean(&mut g, parts.kl, &[0])?;
-    write_ring(&mut g, "train", rows, &[mean, reconstruction, kl])?;
+    write_ring(&mut g, "train", rows, &metrics)?;
     Ok(g)
 }
 
@@ -81,12 +79,13 @@ pub fn evaluation(model: &Model, name: &str, data: &Meta, rows: usize, size: usi
     let mut p = Params::bind(&mut g, &model.specs)?;
     let x = batch(&mut g, name, data, rows, size)?;
     let parts = loss(&mut g, &mut p, model, x)?;
-    let is_valid = position().less(&control(VALID_ROWS));
-    let mut sums = Vec::new();
-    for part in [parts.loss, parts.reconstruction, parts.kl] {
-        let counted = ops::map(&mut g, select(&is_valid, &input(0), &constant(0.0)), &[part])?;
-        sums.push(ops::sum(&mut g, counted, &[0])?);
-    }
+    let is_valid = ops::map_to(&mut g, [size], position().less(&control(VALID_ROWS)), &[])?;
+    let sums = parts.totals(&mut g, 1.0, &mut |g, values| {
+        let mut column = vec![1; g.shape(values).rank()];
+        column[0] = size;
+        let mask = ops::reshape(g, is_valid, column)?;
+        ops::map(g, select(&input(1), &input(0), &constant(0.0)), &[values, mask])
+    })?;
     write_ring(&mut g, name, rows, &sums)?;
     Ok(g)
 }

@@ -46,12 +46,7 @@ pub enum Event {
     /// Means since the previous step event. `epoch` is the one under way, counted from 1.
     Step { step: u64, epoch: u32, loss: f64, elbo: f64, reconstruction: f64, kl: f64 },
     /// `epoch` epochs are used up.
-    Epoch {
-        epoch: u32,
-        step: u64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        validation: Option<Figures>,
-    },
+    Epoch { epoch: u32, step: u64, #[serde(skip_serializing_if = "Option::is_none")] validation: Option<Figures> },
 }
 
 /// What one call of `advance` brought.

@@ -47,8 +47,7 @@ impl Network {
             if n == 0 || n > MAX_LAYERS {
                 return Err(Error::option(fields.at("channels"), format!("{n} layers"), format!("from 1 to {MAX_LAYERS} layers")));
             }
-            let (kernel, stride, padding) =
-                (fields.per_layer(&CONV[1], n)?, fields.per_layer(&CONV[2], n)?, fields.per_layer(&CONV[3], n)?);
+            let (kernel, stride, padding) = (fields.per_layer(&CONV[1], n)?, fields.per_layer(&CONV[2], n)?, fields.per_layer(&CONV[3], n)?);
             for (i, out) in channels.into_iter().enumerate() {
                 if padding[i] >= kernel[i] {
                     return Err(Error::option(fields.at("padding"), padding[i], format!("less than the kernel, {}", kernel[i])));
@@ -58,11 +57,7 @@ impl Network {
         }
         let hidden = fields.integers(if is_conv { &CONV[4] } else { &MLP[0] })?;
         if hidden.len() > MAX_LAYERS {
-            return Err(Error::option(
-                fields.at("hidden"),
-                format!("{} layers", hidden.len()),
-                format!("at most {MAX_LAYERS} layers"),
-            ));
+            return Err(Error::option(fields.at("hidden"), format!("{} layers", hidden.len()), format!("at most {MAX_LAYERS} layers")));
         }
         Ok(Network { convs, hidden, activation: fields.choice(&ACTIVATION)? })
     }

@@ -60,28 +60,16 @@ impl Options {
         if input.shape().size() > MAX_EVENT {
             return Err(Error::option("input", input.shape(), format!("at most {MAX_EVENT} values in an example")));
         }
-        let encoder =
-            Network::read("encoder", fields.required("encoder", "{ kind: \"mlp\", hidden } or { kind: \"conv\", channels }")?)?;
+        let encoder = Network::read("encoder", fields.required("encoder", "{ kind: \"mlp\", hidden } or { kind: \"conv\", channels }")?)?;
         let decoder = fields.get("decoder").map(|v| Network::read("decoder", v)).transpose()?.unwrap_or_else(|| encoder.clone());
         let latent = latent(fields.required("latent", "{ kind: \"gaussian\", size }")?)?;
-        let likelihood =
-            Chosen::read("likelihood", fields.required("likelihood", "{ kind: \"bernoulli\" } or { kind: \"gaussian\", sigma }")?)?;
+        let likelihood = Chosen::read("likelihood", fields.required("likelihood", "{ kind: \"bernoulli\" } or { kind: \"gaussian\", sigma }")?)?;
         let elbo = json!({ "kind": "elbo" });
         let objective = objective::Chosen::read("objective", fields.get("objective").unwrap_or(&elbo))?;
         let seed = seed(&fields)?;
         encoder.check("encoder", &input)?;
         decoder.check(if fields.get("decoder").is_some() { "decoder" } else { "encoder" }, &input)?;
-        Ok(Options {
-            input,
-            encoder,
-            decoder,
-            latent,
-            likelihood,
-            objective,
-            init: fields.choice(&INIT)?,
-            seed,
-            source: value.clone(),
-        })
+        Ok(Options { input, encoder, decoder, latent, likelihood, objective, init: fields.choice(&INIT)?, seed, source: value.clone() })
     }
 }
 
@@ -96,11 +84,7 @@ pub fn optional_seed(fields: &Fields) -> Result<Option<u64>> {
         return Ok(None);
     }
     let x = fields.number(&SEED)?;
-    if x.fract() == 0.0 {
-        Ok(Some(x as u64))
-    } else {
-        Err(Error::option(fields.at("seed"), x, "a whole number from 0 to 2^53 − 1"))
-    }
+    if x.fract() == 0.0 { Ok(Some(x as u64)) } else { Err(Error::option(fields.at("seed"), x, "a whole number from 0 to 2^53 − 1")) }
 }
 
 fn input(value: &Value) -> Result<Input> {
@@ -123,8 +107,7 @@ pub fn catalogue() -> Value {
     let list = |parameters: &[Parameter]| Value::Array(parameters.iter().map(Parameter::to_json).collect());
     let likelihoods: Vec<Value> =
         likelihood::REGISTRY.iter().map(|l| json!({ "kind": l.kind, "parameters": list(l.parameters) })).collect();
-    let objectives: Vec<Value> =
-        objective::REGISTRY.iter().map(|o| json!({ "kind": o.kind(), "parameters": list(o.parameters()) })).collect();
+    let objectives: Vec<Value> = objective::REGISTRY.iter().map(|o| json!({ "kind": o.kind(), "parameters": list(o.parameters()) })).collect();
     json!({
         "encoder": [
             { "kind": "mlp", "parameters": list(&network::MLP) },

@@ -1,10 +1,9 @@
 /** Everything that decides a run. Two pages with the same configuration draw the same curve on the same backend. */
-import type { Catalogue, CatalogueEntry, CatalogueParameter, VaeOptions } from "reparam";
-import type { Section } from "./catalogue";
+import type { VaeOptions } from "reparam";
+import type { Catalogue, Parameter, Section, Value, Variant } from "./catalogue";
 
-export type Value = number | number[];
 /** An option object of the package: its kind and that kind's parameters. */
-export type Choice = { kind: string } & { [parameter: string]: Value | string };
+export type Choice = { kind: string } & { [parameter: string]: Value };
 export const BACKENDS = ["auto", "webgpu", "cpu"] as const;
 export type Backend = (typeof BACKENDS)[number];
 
@@ -15,15 +14,17 @@ export interface Config extends Record<Section, Choice> {
   backend: Backend;
 }
 
-/** How the numbers outside the catalogue are bounded. */
-export const NUMBERS = {
-  learningRate: { default: 1e-3, min: 1e-6, max: 1, integer: false },
-  batchSize: { default: 128, min: 1, max: 4096, integer: true },
-  seed: { default: 0, min: 0, max: 4294967295, integer: true },
-} as const;
+const outside = (name: string, type: Parameter["type"], initial: number, min: number, max: number): Parameter => ({ name, type, default: initial, min, max, choices: [], live: false });
 
-export function defaultChoice(variant: CatalogueEntry): Choice {
-  return { kind: variant.kind, ...Object.fromEntries(variant.parameters.map(({ name, default: value }) => [name, typeof value === "number" ? value : [...value]])) };
+/** The numbers that belong to no variant. */
+export const NUMBERS = {
+  learningRate: outside("learningRate", "number", 1e-3, 1e-6, 1),
+  batchSize: outside("batchSize", "integer", 128, 1, 4096),
+  seed: outside("seed", "integer", 0, 0, 2 ** 32 - 1),
+};
+
+export function defaultChoice(variant: Variant): Choice {
+  return { kind: variant.kind, ...Object.fromEntries(variant.parameters.map((parameter) => [parameter.name, parameter.default])) };
 }
 
 export function defaultConfig(catalogue: Catalogue): Config {
@@ -32,21 +33,30 @@ export function defaultConfig(catalogue: Catalogue): Config {
     latent: defaultChoice(catalogue.latent[0]!),
     likelihood: defaultChoice(catalogue.likelihood[0]!),
     objective: defaultChoice(catalogue.objective[0]!),
-    learningRate: NUMBERS.learningRate.default,
-    batchSize: NUMBERS.batchSize.default,
-    seed: NUMBERS.seed.default,
+    learningRate: Number(NUMBERS.learningRate.default),
+    batchSize: Number(NUMBERS.batchSize.default),
+    seed: Number(NUMBERS.seed.default),
     backend: "auto",
   };
 }
 
-/** Whether `value` may stand for `parameter`. */
-export function fits(value: Value, { type, min, max }: CatalogueParameter): boolean {
+/** Whether `value` may stand for `parameter`. A list of integers may be one integer where it means the same for every layer. */
+export function fits(value: Value, { type, min, max, choices, default: initial }: Parameter): boolean {
   const inRange = (x: number) => Number.isFinite(x) && x >= min && x <= max;
-  if (type === "integers") return Array.isArray(value) && value.every((x) => Number.isInteger(x) && inRange(x));
-  return typeof value === "number" && inRange(value) && (type === "number" || Number.isInteger(value));
+  switch (type) {
+    case "choice":
+      return choices.includes(String(value));
+    case "number":
+      return typeof value === "number" && inRange(value);
+    case "integer":
+      return Number.isInteger(value) && inRange(Number(value));
+    case "integers":
+      if (typeof value === "number") return typeof initial === "number" && Number.isInteger(value) && inRange(value);
+      return Array.isArray(value) && value.every((x) => Number.isInteger(x) && inRange(x));
+  }
 }
 
-export function variantOf(catalogue: Catalogue, section: Section, kind: string): CatalogueEntry | undefined {
+export function variantOf(catalogue: Catalogue, section: Section, kind: string): Variant | undefined {
   return catalogue[section].find((variant) => variant.kind === kind);
 }
 

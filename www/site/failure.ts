@@ -1,6 +1,7 @@
 /** Any error, told in words: a title that says what happened, a sentence that says what to do, the core's own text as detail. */
 import { ReparamError } from "reparam";
 import { DataMissing } from "./mnist";
+import { NotForDigits } from "./saved";
 import type { Key } from "./words";
 
 export interface Failure {
@@ -22,6 +23,7 @@ const KNOWN: Partial<Record<string, [title: Key, advice: Key]>> = {
 export function explain(error: unknown): Failure {
   const detail = error instanceof Error ? error.message : String(error);
   if (error instanceof DataMissing) return { title: "failure.digits", advice: "failure.digits.advice", detail };
+  if (error instanceof NotForDigits) return { title: "failure.file", advice: "failure.file.advice", detail };
   const [title, advice] = (error instanceof ReparamError && KNOWN[error.code]) || (["failure.other", "failure.other.advice"] as const);
   return { title, advice, detail };
 }

@@ -1,2 +1,4 @@
 import "./base.css";
-import "./playground";
+import { registerElements } from "./elements";
+
+registerElements();

@@ -2,6 +2,7 @@
 import { LitElement } from "lit";
 import { theme } from "./palette";
 import type { Studio } from "./studio";
+import { turn } from "./turns";
 import { speech } from "./words";
 
 export abstract class Part extends LitElement {
@@ -20,6 +21,11 @@ export abstract class Part extends LitElement {
   override disconnectedCallback() {
     super.disconnectedCallback();
     for (const source of this.sources()) source.removeEventListener("change", this.#update);
+  }
+
+  protected override async scheduleUpdate() {
+    await turn();
+    super.scheduleUpdate();
   }
 
   /** Whose "change" events draw this part again. */

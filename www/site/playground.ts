@@ -2,17 +2,6 @@
 import { LitElement, html } from "lit";
 import { live } from "lit/directives/live.js";
 import { reparameterisation } from "./formulas";
-import "./parts/curves";
-import "./parts/device";
-import "./parts/diagram";
-import "./parts/files";
-import "./parts/latent";
-import "./parts/notice";
-import "./parts/reconstructions";
-import "./parts/samples";
-import "./parts/settings";
-import "./parts/transport";
-import "./parts/units";
 import "./playground.css";
 import { Studio } from "./studio";
 import { LANGUAGES, isLanguage, speech, t } from "./words";
@@ -20,7 +9,7 @@ import { LANGUAGES, isLanguage, speech, t } from "./words";
 /** From this width on the settings stand at the side; below it they fold away. */
 const WIDE = matchMedia("(min-width: 62rem)");
 
-class Playground extends LitElement {
+export class Playground extends LitElement {
   #studio: Studio;
 
   constructor() {
@@ -94,5 +83,3 @@ class Playground extends LitElement {
     this.#studio.writeUrl();
   };
 }
-
-customElements.define("vae-playground", Playground);

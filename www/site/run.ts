@@ -39,9 +39,11 @@ export class Run {
     return this.#replace(() => Vae.create(modelOptions(config)));
   }
 
-  /** The model of a saved file, where it left off. */
-  load(bytes: Uint8Array, config: Config): Promise<void> {
-    return this.#replace(() => Vae.load(bytes, { backend: config.backend }));
+  /** The model of a saved file, where it left off. A file that is refused is thrown back, and the present model stays. */
+  async load(bytes: Uint8Array, config: Config): Promise<void> {
+    await this.halt();
+    const model = await Vae.load(bytes, { backend: config.backend });
+    await this.#replace(async () => model);
   }
 
   /** Resolves when the training it starts has ended, however it ended. */

@@ -1,12 +1,11 @@
 /** The state of the page and everything a visitor can do to it. The parts show it and call it; it never touches the document's tree. */
-import type { Catalogue } from "reparam";
-import { FALLBACK, readCatalogue, type Section } from "./catalogue";
-import { defaultChoice, fits, latentSize, variantOf, type Backend, type Choice, type Config, type Value } from "./config";
+import { FALLBACK, readCatalogue, type Catalogue, type Section, type Value } from "./catalogue";
+import { defaultChoice, fits, latentSize, variantOf, type Backend, type Choice, type Config } from "./config";
 import { explain, type Failure } from "./failure";
 import { loadDigits, type Digits } from "./mnist";
 import { Pictures } from "./pictures";
 import { LOG_EVERY, Run } from "./run";
-import { savedChoices } from "./saved";
+import { savedConfig } from "./saved";
 import { readQuery, writeQuery } from "./url";
 import { speech } from "./words";
 
@@ -67,6 +66,7 @@ export class Studio extends EventTarget {
 
   play() {
     this.#wantsTraining = true;
+    this.failure = null;
     void this.#inTurn(() => this.#start());
   }
 
@@ -152,9 +152,8 @@ export class Studio extends EventTarget {
     this.#wantsTraining = false;
     void this.#inTurn(async () => {
       this.failure = null;
-      const config = { ...this.config, ...savedChoices(bytes) };
+      const config = { ...this.config, ...savedConfig(bytes) };
       await this.run.load(bytes, config);
-      if (this.run.phase === "failed") return;
       this.#adopt(config);
       this.pictures.clear(latentSize(config));
       void this.pictures.drawAll();

@@ -1,7 +1,6 @@
 /** A configuration as a query string and back: `?encoder=mlp&encoder.hidden=400&latent=gaussian&latent.size=2&…&seed=0`. */
-import type { Catalogue, CatalogueParameter } from "reparam";
-import { SECTIONS } from "./catalogue";
-import { BACKENDS, NUMBERS, defaultChoice, defaultConfig, fits, variantOf, type Backend, type Choice, type Config, type Value } from "./config";
+import { SECTIONS, type Catalogue, type Parameter, type Value } from "./catalogue";
+import { BACKENDS, NUMBERS, defaultChoice, defaultConfig, fits, variantOf, type Backend, type Choice, type Config } from "./config";
 
 export function writeQuery(config: Config): URLSearchParams {
   const query = new URLSearchParams();
@@ -30,7 +29,7 @@ export function readQuery(query: URLSearchParams, catalogue: Catalogue): Config 
   }
   for (const name of ["learningRate", "batchSize", "seed"] as const) {
     const text = query.get(name);
-    const value = text === null ? undefined : parse(text, { ...NUMBERS[name], name, type: NUMBERS[name].integer ? "integer" : "number" });
+    const value = text === null ? undefined : parse(text, NUMBERS[name]);
     if (typeof value === "number") config[name] = value;
   }
   const backend = query.get("backend") as Backend;
@@ -39,8 +38,15 @@ export function readQuery(query: URLSearchParams, catalogue: Catalogue): Config 
 }
 
 /** A parameter's value from text, or undefined where it does not fit. Lists are numbers between commas. */
-export function parse(text: string, parameter: CatalogueParameter): Value | undefined {
-  const words = text.split(",").map((word) => word.trim()).filter((word) => word !== "");
-  const value = parameter.type === "integers" ? words.map(Number) : words.length === 1 ? Number(words[0]) : NaN;
+export function parse(text: string, parameter: Parameter): Value | undefined {
+  const value = read(text, parameter);
   return fits(value, parameter) ? value : undefined;
+}
+
+function read(text: string, { type, default: initial }: Parameter): Value {
+  if (type === "choice") return text;
+  if (type === "number") return Number(text.trim().replace(",", ".") || NaN); // a decimal comma is welcome
+  const numbers = text.split(",").map((word) => word.trim()).filter((word) => word !== "").map(Number);
+  const one = numbers.length === 1 && (type !== "integers" || typeof initial === "number");
+  return one ? numbers[0]! : numbers;
 }

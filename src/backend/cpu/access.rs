@@ -25,15 +25,9 @@ enum Pattern {
     Dense,
     Scalar,
     Walk(Vec<Axis>),
-    Lookup {
-        axes: Vec<Axis>,
-        table: Lookup,
-    },
+    Lookup { axes: Vec<Axis>, table: Lookup },
     /// An index that is itself looked up or partly absent: element by element.
-    General {
-        domain: Shape,
-        view: View,
-    },
+    General { domain: Shape, view: View },
 }
 
 /// One or several axes of the domain, as one.

@@ -22,6 +22,6 @@ impl Objective for Elbo {
 
     fn loss(&self, g: &mut Graph, terms: &Terms) -> Result<Loss> {
         let (reconstruction, kl) = (terms.nll(g)?, terms.kl(g)?);
-        Loss::weighted(g, reconstruction, control(BETA.name), kl)
+        Ok(Loss::weighted(reconstruction, control(BETA.name), kl))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::dist::Distribution;
 use crate::error::Result;
-use crate::expr::{Scalar, input};
+use crate::expr::{Scalar, constant, input};
 use crate::fields::{Fields, Parameter};
 use crate::graph::{Edge, Graph};
 use crate::ops;
@@ -20,29 +20,27 @@ pub struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    /// −log p(x|z): (batch), nats.
+    /// −log p(x|z), elementwise: the shape of x, nats.
     pub fn nll(&self, g: &mut Graph) -> Result<Edge> {
         let log_prob = self.p.log_prob(g, self.x)?;
-        let nll = ops::neg(g, log_prob)?;
-        sum_event(g, nll)
+        ops::neg(g, log_prob)
     }
 
-    /// KL(q(z|x) ‖ N(0, I)): (batch), nats.
+    /// KL(q(z|x) ‖ N(0, I)), elementwise: (batch, latent size), nats.
     pub fn kl(&self, g: &mut Graph) -> Result<Edge> {
-        let kl = self.q.kl_to_standard(g)?;
-        sum_event(g, kl)
+        self.q.kl_to_standard(g)
     }
 }
 
-fn sum_event(g: &mut Graph, x: Edge) -> Result<Edge> {
-    let axes: Vec<usize> = (1..g.shape(x).rank()).collect();
-    ops::sum(g, x, &axes)
+/// One part of an objective: values of shape (batch, …), which count by their sum over the event.
+pub struct Part {
+    pub values: Edge,
+    pub weight: Scalar,
 }
 
-/// The parts of an objective, each (batch) in nats.
+/// What is minimised, Σ weight·part, and what is reported.
 pub struct Loss {
-    /// What is minimised.
-    pub loss: Edge,
+    pub parts: Vec<Part>,
     pub reconstruction: Edge,
     /// Unweighted.
     pub kl: Edge,
@@ -50,9 +48,29 @@ pub struct Loss {
 
 impl Loss {
     /// loss = reconstruction + weight·kl
-    pub fn weighted(g: &mut Graph, reconstruction: Edge, weight: Scalar, kl: Edge) -> Result<Loss> {
-        let loss = ops::map(g, input(0) + weight * input(1), &[reconstruction, kl])?;
-        Ok(Loss { loss, reconstruction, kl })
+    pub fn weighted(reconstruction: Edge, weight: Scalar, kl: Edge) -> Loss {
+        let parts = vec![Part { values: reconstruction, weight: constant(1.0) }, Part { values: kl, weight }];
+        Loss { parts, reconstruction, kl }
+    }
+
+    /// (loss, reconstruction, KL), each the total over the batch times `factor`; `keep` is applied to every value first.
+    pub fn totals(&self, g: &mut Graph, factor: f64, keep: &mut dyn FnMut(&mut Graph, Edge) -> Result<Edge>) -> Result<[Edge; 3]> {
+        let mut known: Vec<(Edge, Edge)> = Vec::new();
+        let mut total = |g: &mut Graph, values: Edge| {
+            if let Some((_, total)) = known.iter().find(|(e, _)| *e == values) {
+                return Ok(*total);
+            }
+            let kept = keep(g, values)?;
+            let axes: Vec<usize> = (0..g.shape(kept).rank()).collect();
+            let sum = ops::sum(g, kept, &axes)?;
+            let scaled = ops::scale(g, sum, factor)?;
+            known.push((values, scaled));
+            Ok(scaled)
+        };
+        let parts = self.parts.iter().map(|p| total(g, p.values)).collect::<Result<Vec<Edge>>>()?;
+        let sum = self.parts.iter().enumerate().fold(constant(0.0), |sum, (k, p)| sum + &p.weight * input(k));
+        let loss = ops::map(g, sum, &parts)?;
+        Ok([loss, total(g, self.reconstruction)?, total(g, self.kl)?])
     }
 }
 

@@ -15,7 +15,7 @@ const REDRAW_MS = 250;
 /** What the axis shows before there is a curve, in nats. */
 const EMPTY_MAX = 200;
 
-class Curves extends Part {
+export class Curves extends Part {
   #chart: uPlot | null = null;
   #resize: ResizeObserver | null = null;
   #hovered: number | null = null;
@@ -78,8 +78,8 @@ class Curves extends Part {
       bands: [{ series: [1, 2], fill: () => colour("kl-band") }],
       series: [
         {},
-        { label: "elbo", scale: "y", stroke: () => colour("ink"), width: 2, points: { show: false } },
-        { label: "reconstruction", stroke: () => colour("reconstruction"), fill: () => colour("reconstruction-band"), width: 1.5, points: { show: false } },
+        { label: "elbo", scale: "y", stroke: () => colour("ink"), width: 1.5, points: { show: false } },
+        { label: "reconstruction", stroke: () => colour("reconstruction"), fill: () => colour("reconstruction-band"), width: 1.25, points: { show: false } },
         { label: "held-out elbo", stroke: () => colour("ink"), width: 1, dash: [4, 4], points: ring },
         { label: "held-out reconstruction", stroke: () => colour("reconstruction"), width: 1, dash: [4, 4], points: ring },
       ],
@@ -144,5 +144,3 @@ function columns({ steps, reconstruction, kl, heldOut }: History): uPlot.Aligned
     [heldOut.map(({ step }) => step), heldOut.map(({ elbo }) => -elbo), heldOut.map((each) => each.reconstruction)],
   ]);
 }
-
-customElements.define("vae-curves", Curves);

@@ -1,10 +1,12 @@
 /** Where the model runs, and why, how large it is and how fast. */
 import { html, nothing } from "lit";
+import type { Info } from "reparam";
+import type { Config } from "../config";
 import { Part } from "../part";
-import { number, t } from "../words";
+import { number, t, type Key } from "../words";
 import "./device.css";
 
-class Device extends Part {
+export class Device extends Part {
   protected override render() {
     const { run, config } = this.studio;
     const info = run.model?.info;
@@ -12,7 +14,8 @@ class Device extends Part {
       <h2>${t("device.title")}</h2>
       <p class="backend">
         <strong data-testid="backend" data-value=${info?.backend ?? nothing}>${info ? t(`backend.${info.backend}`) : "–"}</strong>
-        ${info ? html`<span class="note" lang="en">${info.reason}</span>` : nothing}
+        ${info ? html`<span class="note">${t(why(info, config))}</span>` : nothing}
+        ${info && why(info, config) === "why.cpu" ? html`<span class="note" lang="en">(${info.reason})</span>` : nothing}
       </p>
       <dl class="facts">
         ${info?.adapter ? this.#fact(t("device.adapter"), info.adapter) : nothing}
@@ -34,4 +37,8 @@ class Device extends Part {
   }
 }
 
-customElements.define("vae-device", Device);
+/** Why this backend, in the page's languages; the core's own words say more where it fell back. */
+function why(info: Info, config: Config): Key {
+  if (config.backend !== "auto") return "why.chosen";
+  return info.backend === "webgpu" ? "why.webgpu" : "why.cpu";
+}

@@ -14,7 +14,7 @@ interface Layer {
   depth?: number;
 }
 
-class Diagram extends Part {
+export class Diagram extends Part {
   /** Which of the pictures' digits passes through. */
   #shown = 0;
 
@@ -71,15 +71,13 @@ const bar = ({ units, label, depth }: Layer) => html`<div class="layer" style="-
 
 function encoderLayers({ encoder }: Config): Layer[] {
   const list = (name: string) => (Array.isArray(encoder[name]) ? encoder[name] : []);
-  const one = (name: string, otherwise: number) => (typeof encoder[name] === "number" ? encoder[name] : otherwise);
-  const layers: Layer[] = [{ units: 784, label: encoder.kind === "conv" ? "28²" : number(784) }];
+  const at = (name: string, layer: number) => Number(Array.isArray(encoder[name]) ? encoder[name][layer] : encoder[name]);
+  const layers: Layer[] = [{ units: SIDE * SIDE, label: encoder.kind === "conv" ? `${SIDE}²` : number(SIDE * SIDE) }];
   let side = SIDE;
-  for (const channels of list("channels")) {
-    side = Math.floor((side + 2 * one("padding", 1) - one("kernel", 4)) / one("stride", 2)) + 1;
-    layers.push({ units: side * side * channels, label: `${side}²`, depth: channels });
-  }
+  list("channels").forEach((depth, layer) => {
+    side = Math.floor((side + 2 * at("padding", layer) - at("kernel", layer)) / at("stride", layer)) + 1;
+    layers.push({ units: side * side * depth, label: `${side}²`, depth });
+  });
   for (const units of list("hidden")) layers.push({ units, label: number(units) });
   return layers;
 }
-
-customElements.define("vae-diagram", Diagram);

@@ -3,7 +3,7 @@ import { html } from "lit";
 import { Part } from "../part";
 import { t } from "../words";
 
-class Files extends Part {
+export class Files extends Part {
   #copied = false;
 
   protected override render() {
@@ -49,5 +49,3 @@ class Files extends Part {
     input.value = ""; // the same file may be chosen again
   };
 }
-
-customElements.define("vae-files", Files);

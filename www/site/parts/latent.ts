@@ -5,11 +5,8 @@ import { manifold } from "../formulas";
 import { Part } from "../part";
 import { number, t } from "../words";
 import "./latent.css";
-import "./manifold";
-import "./probe";
-import "./scatter";
 
-class Latent extends Part {
+export class Latent extends Part {
   protected override render() {
     const { studio } = this;
     const { plane } = studio.pictures;
@@ -66,5 +63,3 @@ class Latent extends Part {
     this.studio.pictures.chooseBase(value === "" ? null : Number(value));
   };
 }
-
-customElements.define("vae-latent", Latent);

@@ -6,7 +6,7 @@ import { t } from "../words";
 import { Pad } from "./pad";
 import { Painting } from "./painting";
 
-class Manifold extends Pad {
+export class Manifold extends Pad {
   #painting = new Painting();
 
   protected override render() {
@@ -26,5 +26,3 @@ class Manifold extends Pad {
     return [manifoldPosition(a), manifoldPosition(b)];
   }
 }
-
-customElements.define("vae-manifold", Manifold);

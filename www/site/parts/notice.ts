@@ -3,7 +3,7 @@ import { html, nothing } from "lit";
 import { Part } from "../part";
 import { t } from "../words";
 
-class Notice extends Part {
+export class Notice extends Part {
   protected override render() {
     const { failure } = this.studio;
     if (!failure) return nothing;
@@ -17,5 +17,3 @@ class Notice extends Part {
     </div>`;
   }
 }
-
-customElements.define("vae-notice", Notice);

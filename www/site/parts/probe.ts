@@ -5,7 +5,7 @@ import { Part } from "../part";
 import { number, t } from "../words";
 import { Painting } from "./painting";
 
-class Probe extends Part {
+export class Probe extends Part {
   #painting = new Painting();
 
   protected override sources() {
@@ -29,5 +29,3 @@ class Probe extends Part {
     if (this.#painting.isStale(probe)) drawDigits(this.querySelector("canvas")!, probe!, 1);
   }
 }
-
-customElements.define("vae-probe", Probe);

@@ -9,7 +9,7 @@ import { Painting } from "./painting";
 const COLUMNS = 10;
 const ROW = COLUMNS * SIDE * SIDE;
 
-class Reconstructions extends Part {
+export class Reconstructions extends Part {
   #painting = new Painting();
 
   protected override render() {
@@ -37,5 +37,3 @@ class Reconstructions extends Part {
     drawDigits(this.querySelector("canvas")!, tiles, COLUMNS);
   }
 }
-
-customElements.define("vae-reconstructions", Reconstructions);

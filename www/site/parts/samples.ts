@@ -8,7 +8,7 @@ import { SAMPLES } from "../pictures";
 import { number, t } from "../words";
 import { Painting } from "./painting";
 
-class Samples extends Part {
+export class Samples extends Part {
   #painting = new Painting();
 
   protected override render() {
@@ -42,5 +42,3 @@ class Samples extends Part {
     if (this.#painting.isStale(samples)) drawDigits(this.querySelector("canvas")!, samples!, Math.sqrt(SAMPLES));
   }
 }
-
-customElements.define("vae-samples", Samples);

@@ -1,14 +1,14 @@
 /** Where the encoder puts held-out digits: their means on the plane, each drawn as its own figure in its own colour. */
 import { html } from "lit";
 import type { Codes } from "../codes";
-import { colour, digitColour } from "../palette";
+import { colour, digitColour, themeVersion } from "../palette";
 import { number, t } from "../words";
 import { Pad } from "./pad";
 import { Painting } from "./painting";
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit);
 
-class Scatter extends Pad {
+export class Scatter extends Pad {
   #painting = new Painting();
   /** The digits that stand out; none means all. */
   #chosen = new Set<number>();
@@ -93,11 +93,11 @@ class Scatter extends Pad {
 
   #drawCodes(context: CanvasRenderingContext2D, codes: Codes, side: number, scale: number) {
     const [across, up] = this.studio.pictures.plane.axes;
-    const stamps = DIGITS.map(stamp);
+    const marks = marksOfDigits();
     const faint = (digit: number) => this.#chosen.size > 0 && !this.#chosen.has(digit);
     const draw = (i: number) => {
       const at = i * codes.size;
-      const mark = stamps[codes.labels[i]!]!;
+      const mark = marks[codes.labels[i]!]!;
       context.drawImage(mark, side / 2 + codes.mean[at + across]! * scale - mark.width / 2, side / 2 - codes.mean[at + up]! * scale - mark.height / 2);
     };
     const all = Array.from({ length: codes.count }, (_, i) => i);
@@ -109,8 +109,16 @@ class Scatter extends Pad {
   }
 }
 
-/** A digit's mark, painted once and copied for every point. */
-function stamp(digit: number): HTMLCanvasElement {
+let stamps: { version: string; marks: HTMLCanvasElement[] } | null = null;
+
+/** The ten marks, painted once for a theme and a screen, and copied for every point. */
+function marksOfDigits(): HTMLCanvasElement[] {
+  const version = `${themeVersion} ${devicePixelRatio}`;
+  if (stamps?.version !== version) stamps = { version, marks: DIGITS.map(markOf) };
+  return stamps.marks;
+}
+
+function markOf(digit: number): HTMLCanvasElement {
   const mark = document.createElement("canvas");
   mark.width = mark.height = 12 * devicePixelRatio;
   const context = mark.getContext("2d")!;
@@ -121,5 +129,3 @@ function stamp(digit: number): HTMLCanvasElement {
   context.fillText(String(digit), mark.width / 2, mark.height / 2);
   return mark;
 }
-
-customElements.define("vae-scatter", Scatter);

@@ -1,9 +1,8 @@
 /** What is trained: controls made from the catalogue, so that whatever the core offers can be chosen here. */
 import { html, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
-import type { CatalogueParameter } from "reparam";
-import { SECTIONS, type Section } from "../catalogue";
-import { BACKENDS, NUMBERS, PRESETS, beta, latentSize, variantOf, type Backend, type Value } from "../config";
+import { SECTIONS, type Parameter, type Section, type Value } from "../catalogue";
+import { BACKENDS, NUMBERS, PRESETS, beta, latentSize, variantOf, type Backend } from "../config";
 import { betaLoss, likelihoods } from "../formulas";
 import { Part } from "../part";
 import { parse } from "../url";
@@ -21,7 +20,7 @@ const BETA_MAX = 10;
 /** Parameters that belong beside the choice itself; the others fold away. */
 const UPFRONT = ["latent.size", "objective.beta"];
 
-class Settings extends Part {
+export class Settings extends Part {
   protected override render() {
     const { config } = this.studio;
     return html`
@@ -39,8 +38,8 @@ class Settings extends Part {
       </div>
       ${SECTIONS.map((section) => this.#section(section))}
       <div class="pair">
-        ${this.#choice(t("settings.learningRate"), config.learningRate, OFFERED["learningRate"]!, (learningRate) => this.studio.setOptimiser({ learningRate }))}
-        ${this.#choice(t("settings.batchSize"), config.batchSize, OFFERED["batchSize"]!, (batchSize) => this.studio.setOptimiser({ batchSize }))}
+        ${this.#choice(t("settings.learningRate"), config.learningRate, OFFERED["learningRate"]!, plainNumber, (learningRate) => this.studio.setOptimiser({ learningRate }))}
+        ${this.#choice(t("settings.batchSize"), config.batchSize, OFFERED["batchSize"]!, plainNumber, (batchSize) => this.studio.setOptimiser({ batchSize }))}
       </div>
       <div class="pair">
         <label class="field"
@@ -101,14 +100,16 @@ class Settings extends Part {
     `;
   }
 
-  #parameter(section: Section, parameter: CatalogueParameter): TemplateResult {
+  #parameter(section: Section, parameter: Parameter): TemplateResult {
     const { name } = parameter;
     const value = this.studio.config[section][name] as Value;
     if (name === "beta") return this.#beta();
-    if (OFFERED[`${section}.${name}`])
-      return this.#choice(nameOf("parameter", name), Number(value), OFFERED[`${section}.${name}`]!, (x) => this.studio.tune(section, name, x));
+    const label = nameOf("parameter", name);
+    const offered = OFFERED[`${section}.${name}`];
+    if (offered) return this.#choice(label, Number(value), offered, plainNumber, (x) => this.studio.tune(section, name, x));
+    if (parameter.type === "choice") return this.#choice(label, String(value), parameter.choices, String, (word) => this.studio.tune(section, name, word));
     return html`<label class="field"
-      ><span>${nameOf("parameter", name)}</span>
+      ><span>${label}</span>
       <input
         .value=${live(Array.isArray(value) ? value.join(", ") : String(value))}
         inputmode=${parameter.type === "integers" ? "text" : "decimal"}
@@ -133,27 +134,26 @@ class Settings extends Part {
       <p class="note">${t("settings.betaNote")}</p>`;
   }
 
-  #choice(label: string, value: number, offered: number[], set: (value: number) => void): TemplateResult {
-    const values = offered.includes(value) ? offered : [...offered, value].sort((a, b) => a - b);
+  /** A list to choose from; a value that came with the address joins those offered. */
+  #choice<T extends number | string>(label: string, value: T, offered: T[], name: (value: T) => string, set: (value: T) => void): TemplateResult {
+    const values = offered.includes(value) ? offered : [...offered, value].sort((a, b) => Number(a) - Number(b));
     return html`<label class="field"
       ><span>${label}</span>
-      <select @change=${(event: Event) => set(Number((event.target as HTMLSelectElement).value))}>
-        ${values.map((each) => html`<option value=${each} .selected=${live(each === value)}>${plainNumber(each)}</option>`)}
+      <select @change=${(event: Event) => set(values[(event.target as HTMLSelectElement).selectedIndex]!)}>
+        ${values.map((each) => html`<option .selected=${live(each === value)}>${name(each)}</option>`)}
       </select></label
     >`;
   }
 
   #changeSeed(input: HTMLInputElement) {
-    const value = parse(input.value, { ...NUMBERS.seed, name: "seed", type: "integer" });
+    const value = parse(input.value, NUMBERS.seed);
     input.setAttribute("aria-invalid", String(value === undefined));
     if (typeof value === "number") this.studio.setSeed(value);
   }
 
-  #changeText(input: HTMLInputElement, section: Section, parameter: CatalogueParameter) {
+  #changeText(input: HTMLInputElement, section: Section, parameter: Parameter) {
     const value = parse(input.value, parameter);
     input.setAttribute("aria-invalid", String(value === undefined));
     if (value !== undefined) this.studio.tune(section, parameter.name, value);
   }
 }
-
-customElements.define("vae-settings", Settings);

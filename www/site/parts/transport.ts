@@ -8,7 +8,7 @@ import "./transport.css";
 
 const TRAINING_DIGITS = 60_000;
 
-class Transport extends Part {
+export class Transport extends Part {
   protected override render() {
     const { studio } = this;
     const { run, config, digits } = studio;
@@ -73,5 +73,3 @@ class Transport extends Part {
     return run.phase === "training" ? t("state.training") : t("state.ready");
   }
 }
-
-customElements.define("vae-transport", Transport);

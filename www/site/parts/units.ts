@@ -9,7 +9,7 @@ import "./units.css";
 /** Up to this many bars have room for a number. */
 const LABELLED = 32;
 
-class Units extends Part {
+export class Units extends Part {
   #of: Codes | null = null;
   #kl: Float32Array = new Float32Array();
 
@@ -42,5 +42,3 @@ class Units extends Part {
     `;
   }
 }
-
-customElements.define("vae-units", Units);
