@@ -25,7 +25,9 @@ enum Pattern {
     Dense,
     Scalar,
     /// The first `period` elements over and over: a bias.
-    Periodic { period: usize },
+    Periodic {
+        period: usize,
+    },
     Walk(Vec<Axis>),
     Lookup {
         axes: Vec<Axis>,

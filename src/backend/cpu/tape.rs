@@ -73,7 +73,8 @@ impl Tape {
         let slots = allocate(&program, &ways);
         let registers = vec![Box::new([0.0; LANES]); slots.iter().map(|slot| slot + 1).max().unwrap_or(0)];
         let periods = vec![Vec::new(); operands.len()];
-        let mut tape = Tape { size: stage.domain.size(), operands, program, ways, slots, registers, next: Box::new([0.0; LANES]), periods };
+        let mut tape =
+            Tape { size: stage.domain.size(), operands, program, ways, slots, registers, next: Box::new([0.0; LANES]), periods };
         tape.operands.iter_mut().try_for_each(|operand| operand.seek(0, memory))?;
         Ok(tape)
     }
@@ -227,7 +228,9 @@ fn allocate(program: &Program, ways: &[Way]) -> Vec<usize> {
             Instr::Unary(_, x) => vec![x],
             Instr::Binary(_, a, b) => vec![a, b],
             Instr::Select(c, a, b) => vec![c, a, b],
-            Instr::Input(_) | Instr::Core | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => Vec::new(),
+            Instr::Input(_) | Instr::Core | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => {
+                Vec::new()
+            }
         }
     };
     let mut last_use = vec![0; program.instrs.len()];
