@@ -12,6 +12,8 @@ import "./curves.css";
 
 const HEIGHT = 260;
 const REDRAW_MS = 250;
+/** Distances between two marks on the axis of steps. */
+const WHOLE_STEPS = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000].flatMap((power) => [power, 2 * power, 5 * power]);
 /** What the axis shows before there is a curve, in nats. */
 const EMPTY_MAX = 200;
 
@@ -72,7 +74,7 @@ export class Curves extends Part {
       cursor: { drag: { x: false, y: false }, y: false },
       scales: { x: { time: false }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.04 : EMPTY_MAX] } },
       axes: [
-        { ...axis, size: 30, values: (_, steps) => steps.map((step) => number(step)) },
+        { ...axis, size: 30, incrs: WHOLE_STEPS, values: (_, steps) => steps.map((step) => number(step)) },
         { ...axis, size: 44, values: (_, nats) => nats.map((each) => number(each)) },
       ],
       bands: [{ series: [1, 2], fill: () => colour("kl-band") }],
