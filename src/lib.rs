@@ -15,11 +15,21 @@
 //! | 8 | `api`: the message-shaped JavaScript surface |
 //! | – | `io`: bytes in, checked arrays out |
 
+pub mod autodiff;
 pub mod backend;
+pub mod dist;
 pub mod error;
 pub mod expr;
+pub mod fields;
 pub mod graph;
+pub mod io;
+pub mod nn;
+pub mod ops;
 pub mod plan;
 pub mod rng;
 pub mod shape;
+pub mod train;
+pub mod vae;
 
+#[cfg(target_arch = "wasm32")]
+pub mod api;

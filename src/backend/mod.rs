@@ -1,3 +1,148 @@
-//! Two replayers of a plan. Each sees only a `Plan` and is the other's test.
+//! The two replayers of a plan. They differ in nothing that a caller could see but speed and the last bits of a float.
 
 pub mod cpu;
+pub mod gpu;
+
+use std::rc::Rc;
+
+use crate::error::Result;
+use crate::expr::Env;
+use crate::plan::{Plan, Role};
+
+/// What the user asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// WebGPU on a real adapter, the CPU on a software adapter or none: there it is the faster of the two.
+    Auto,
+    WebGpu,
+    Cpu,
+}
+
+impl Choice {
+    pub const NAMES: &[&str] = &["auto", "webgpu", "cpu"];
+
+    pub fn from_name(name: &str) -> Choice {
+        match name {
+            "webgpu" => Choice::WebGpu,
+            "cpu" => Choice::Cpu,
+            _ => Choice::Auto,
+        }
+    }
+}
+
+pub enum Backend {
+    Cpu(cpu::Cpu),
+    Gpu(gpu::Gpu),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Id {
+    Cpu(cpu::PlanId),
+    Gpu(gpu::PlanId),
+}
+
+/// A plan as a backend holds it.
+#[derive(Clone, Debug)]
+pub struct Built {
+    pub plan: Rc<Plan>,
+    id: Id,
+}
+
+/// Which backend runs, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Info {
+    pub backend: &'static str,
+    pub adapter: String,
+    pub reason: String,
+}
+
+impl Backend {
+    pub async fn create(choice: Choice) -> Result<(Backend, Info)> {
+        let cpu = |reason: String| {
+            let info = Info { backend: "cpu", adapter: "WebAssembly SIMD".into(), reason };
+            Ok((Backend::Cpu(cpu::Cpu::new()), info))
+        };
+        if choice == Choice::Cpu {
+            return cpu("the CPU was asked for".into());
+        }
+        match gpu::Gpu::new().await {
+            Err(error) if choice == Choice::WebGpu => Err(error),
+            Err(error) => cpu(error.to_string()),
+            Ok(gpu) if choice == Choice::Auto && gpu.info().is_software => {
+                cpu(format!("the only WebGPU adapter, {}, is software, which is slower than this", gpu.info().name))
+            }
+            Ok(gpu) => {
+                let reason =
+                    if choice == Choice::Auto { "WebGPU with a real adapter is available" } else { "WebGPU was asked for" };
+                let info = Info { backend: "webgpu", adapter: gpu.info().name.clone(), reason: reason.into() };
+                Ok((Backend::Gpu(gpu), info))
+            }
+        }
+    }
+
+    pub async fn build(&mut self, plan: Plan) -> Result<Built> {
+        let plan = Rc::new(plan);
+        let id = match self {
+            Backend::Cpu(cpu) => Id::Cpu(cpu.build(plan.clone())?),
+            Backend::Gpu(gpu) => Id::Gpu(gpu.build(plan.clone()).await?),
+        };
+        Ok(Built { plan, id })
+    }
+
+    pub fn drop_plan(&mut self, built: &Built) {
+        match (self, built.id) {
+            (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.drop_plan(id),
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.drop_plan(id),
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
+        }
+    }
+
+    /// Creates or overwrites a named buffer.
+    pub fn write(&mut self, role: &Role, bytes: &[u8]) -> Result<()> {
+        match self {
+            Backend::Cpu(cpu) => cpu.write(role, bytes),
+            Backend::Gpu(gpu) => gpu.write(role, bytes),
+        }
+    }
+
+    pub fn free(&mut self, role: &Role) {
+        match self {
+            Backend::Cpu(cpu) => cpu.free(role),
+            Backend::Gpu(gpu) => gpu.free(role),
+        }
+    }
+
+    /// Runs one step for each environment, in order.
+    pub fn run(&mut self, built: &Built, steps: &[Env]) -> Result<()> {
+        match (self, built.id) {
+            (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.run(id, steps),
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.run(id, steps),
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
+        }
+    }
+
+    /// A named buffer's bytes.
+    pub async fn read(&self, role: &Role) -> Result<Vec<u8>> {
+        match self {
+            Backend::Cpu(cpu) => cpu.read_role(role),
+            Backend::Gpu(gpu) => gpu.read(role).await,
+        }
+    }
+
+    /// The bytes of one of a plan's outputs.
+    pub async fn read_output(&self, built: &Built, name: &str) -> Result<Vec<u8>> {
+        match (self, built.id) {
+            (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.read_output(id, name),
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.read_output(id, name).await,
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
+        }
+    }
+
+    /// How many buffers are alive, and their bytes.
+    pub fn live_buffers(&self) -> (usize, u64) {
+        match self {
+            Backend::Cpu(cpu) => cpu.live_buffers(),
+            Backend::Gpu(gpu) => gpu.live_buffers(),
+        }
+    }
+}

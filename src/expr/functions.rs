@@ -50,6 +50,7 @@ unary_table! {
     Tanh,     "tanh_({x})",    |x: f64| x.tanh(),         fast::tanh,                   |_, y| constant(1.0) - y.square();
     Softplus, "softplus({x})", |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p(), fast::softplus, |x, _| x.sigmoid();
     Erf,      "erf({x})",      erf,                       fast::erf,                    |x, _| (-x.square()).exp() * std::f64::consts::FRAC_2_SQRT_PI;
+    Relu,     "max({x}, 0.0)", |x: f64| if x < 0.0 { 0.0 } else { x }, |x: f32| if x < 0.0 { 0.0 } else { x }, |_, y| select(y, &constant(1.0), &constant(0.0));
     Floor,    "floor({x})",    |x: f64| x.floor(),        |x: f32| x.floor(),           |_, _| constant(0.0);
 }
 
@@ -94,6 +95,19 @@ binary_table! {
     Less, "select(0.0, 1.0, {a} < {b})",  |a: f64, b: f64| f64::from(a < b), |a: f32, b: f32| if a < b { 1.0 } else { 0.0 };
     LessEqual, "select(0.0, 1.0, {a} <= {b})", |a: f64, b: f64| f64::from(a <= b), |a: f32, b: f32| if a <= b { 1.0 } else { 0.0 };
     Equal, "select(0.0, 1.0, {a} == {b})", |a: f64, b: f64| f64::from(a == b), |a: f32, b: f32| if a == b { 1.0 } else { 0.0 };
+}
+
+impl Binary {
+    /// The sign of the four arithmetic operations.
+    pub fn sign(self) -> Option<&'static str> {
+        match self {
+            Binary::Add => Some("+"),
+            Binary::Sub => Some("-"),
+            Binary::Mul => Some("*"),
+            Binary::Div => Some("/"),
+            Binary::Min | Binary::Max | Binary::Pow | Binary::Less | Binary::LessEqual | Binary::Equal => None,
+        }
+    }
 }
 
 fn sigmoid(x: f64) -> f64 {

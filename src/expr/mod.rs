@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 pub use functions::{Binary, Unary};
 pub use program::{Instr, Program};
-pub use value::{Env, Lanes, LANES};
+pub use value::{Env, LANES, Lanes};
 pub use wgsl::{ProgramText, program_text};
 
 /// The law of a noise leaf.
@@ -36,7 +36,10 @@ pub enum Term {
     /// A schedule scalar such as `beta`: set by the host for every step, never compiled in.
     Control(&'static str),
     /// A draw that depends on (seed, stream, step, element) alone.
-    Noise { stream: u32, law: Law },
+    Noise {
+        stream: u32,
+        law: Law,
+    },
     /// The linear index of the current element, as a number.
     Position,
     Unary(Unary, Scalar),
@@ -153,6 +156,18 @@ impl Scalar {
     /// The same expression with every `Input(k)` and `Core` replaced.
     pub fn substitute(&self, leaf: &mut dyn FnMut(&Term) -> Scalar) -> Scalar {
         self.rebuild(leaf, &mut HashMap::new())
+    }
+
+    /// The same expression with a shared subterm, the very object `part`, replaced.
+    pub fn replace(&self, part: &Scalar, by: &Scalar) -> Scalar {
+        let mut seen = HashMap::from([(Rc::as_ptr(&part.0), by.clone())]);
+        self.rebuild(
+            &mut |leaf| match leaf {
+                Term::Input(k) => input(*k),
+                _ => core(),
+            },
+            &mut seen,
+        )
     }
 
     fn rebuild(&self, leaf: &mut dyn FnMut(&Term) -> Scalar, seen: &mut HashMap<*const Term, Scalar>) -> Scalar {

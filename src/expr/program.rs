@@ -11,7 +11,10 @@ pub enum Instr {
     /// The bits of a double.
     Const(u64),
     Control(&'static str),
-    Noise { stream: u32, law: Law },
+    Noise {
+        stream: u32,
+        law: Law,
+    },
     Position,
     Unary(Unary, u32),
     Binary(Binary, u32, u32),

@@ -9,9 +9,13 @@ pub enum Launch {
     /// A leaf.
     Source,
     /// The elements of input 0 from `offset` on, under another shape: no work.
-    Alias { offset: usize },
+    Alias {
+        offset: usize,
+    },
     /// Input k stands at `offsets[k]` of the output; what lies between is zero. No work where an input can be computed in its place.
-    Pack { offsets: Vec<usize> },
+    Pack {
+        offsets: Vec<usize>,
+    },
     Map(MapLaunch),
     Core(Core),
 }
@@ -58,11 +62,23 @@ pub struct CoreInput {
     pub name: &'static str,
     /// Which input of the node.
     pub input: usize,
+    pub is_read_once: bool,
 }
 
 impl Core {
     /// A size or switch by name.
     pub fn get(&self, name: &str) -> usize {
         self.consts.iter().find(|(n, _)| *n == name).map(|(_, v)| *v as usize).expect("a core names the sizes its kernel reads")
+    }
+}
+
+impl CoreInput {
+    pub fn new(name: &'static str, input: usize) -> CoreInput {
+        CoreInput { name, input, is_read_once: false }
+    }
+
+    /// The kernel loads every element exactly once, so work may be fused into the load at no cost.
+    pub fn read_once(name: &'static str, input: usize) -> CoreInput {
+        CoreInput { name, input, is_read_once: true }
     }
 }

@@ -1,6 +1,10 @@
 //! The plan: a graph fused, scheduled and laid out over a few buffers; data that a backend replays.
 //! It knows launches, not operations, and no device.
 
+mod fuse;
+mod memory;
+mod text;
+
 use std::rc::Rc;
 
 use crate::error::Result;
@@ -95,8 +99,7 @@ pub struct Plan {
 
 impl Plan {
     pub fn compile(graph: &Graph) -> Result<Plan> {
-        let _ = graph;
-        Ok(Plan::default())
+        memory::place(graph, fuse::fuse(graph)?)
     }
 
     /// The bytes of all its buffers but the inputs.

@@ -27,9 +27,15 @@ enum Pattern {
     /// The first `period` elements over and over: a bias.
     Periodic { period: usize },
     Walk(Vec<Axis>),
-    Lookup { axes: Vec<Axis>, table: Lookup },
+    Lookup {
+        axes: Vec<Axis>,
+        table: Lookup,
+    },
     /// An index that is itself looked up or partly absent: element by element.
-    General { domain: Shape, view: View },
+    General {
+        domain: Shape,
+        view: View,
+    },
 }
 
 /// One or several axes of the domain, as one.

@@ -154,6 +154,13 @@ impl Cpu {
         Ok(bytes[from * width..(from + n) * width].to_vec())
     }
 
+    /// The bytes of one of a plan's outputs.
+    pub fn read_output(&self, id: PlanId, name: &str) -> Result<Vec<u8>> {
+        let replay = self.plans[id.0].as_ref().ok_or_else(|| Error::internal("the plan was dropped"))?;
+        let place = replay.plan.output(name).ok_or_else(|| Error::internal(format!("the plan has no output {name}")))?;
+        self.read(id, place)
+    }
+
     /// The bytes of a shared buffer.
     pub fn read_role(&self, role: &Role) -> Result<Vec<u8>> {
         let data = self.memory.find(role).ok_or_else(|| Error::internal(format!("there is no {role:?}")))?;
@@ -273,11 +280,13 @@ mod tests {
         let out = trial.buffer(Role::Output, DType::F32, 750);
         let looked = trial.buffer(Role::Output, DType::F32, 750);
         let column = View { row: Some(5), ..View::broadcast(&Shape::from([5, 1]), &domain) };
-        let table = |stride: usize, dims: Vec<Dim>| View { dims, offset: 0, row: None, index: Some(Index { operand: 0, stride, len: 9 }) };
+        let table =
+            |stride: usize, dims: Vec<Dim>| View { dims, offset: 0, row: None, index: Some(Index { operand: 0, stride, len: 9 }) };
         let image = table(150, vec![Dim::new(5, 0), Dim::new(150, 1)]);
         let label = table(1, vec![Dim::new(5, 0), Dim::new(150, 0)]);
         // A table looked up by a value that is itself looked up: pixel 0 of the image that the label names.
-        let nested = View { index: Some(Index { operand: 2, stride: 150, len: 9 }), ..table(0, vec![Dim::new(5, 0), Dim::new(150, 1)]) };
+        let nested =
+            View { index: Some(Index { operand: 2, stride: 150, len: 9 }), ..table(0, vec![Dim::new(5, 0), Dim::new(150, 1)]) };
         let operands =
             vec![trial.bound(order, column), trial.bound(data, image), trial.bound(labels, label), trial.bound(data, nested)];
         let targets = vec![target(trial.place(out)), target(trial.place(looked))];
@@ -299,7 +308,8 @@ mod tests {
         let table = values(100, 1);
         let (i, t) = (trial.u32(&index), trial.f32(&table));
         let out = trial.buffer(Role::Output, DType::F32, 300);
-        let view = View { dims: vec![Dim::new(300, 0)], offset: 1, row: None, index: Some(Index { operand: 0, stride: 2, len: 50 }) };
+        let view =
+            View { dims: vec![Dim::new(300, 0)], offset: 1, row: None, index: Some(Index { operand: 0, stride: 2, len: 50 }) };
         let operands = vec![trial.bound(i, View::identity(&domain)), trial.bound(t, view)];
         let place = trial.place(out);
         trial.map(domain, operands, &[input(1)], vec![target(place)]);
@@ -330,11 +340,8 @@ mod tests {
 
     #[test]
     fn noise_position_and_uniform_terms_equal_the_oracle() {
-        let roots = [
-            noise(3, Law::Normal) + position() * control("beta"),
-            noise(4, Law::Uniform),
-            control("beta").exp() * constant(2.0),
-        ];
+        let roots =
+            [noise(3, Law::Normal) + position() * control("beta"), noise(4, Law::Uniform), control("beta").exp() * constant(2.0)];
         let n = 1000;
         let mut trial = Trial::new();
         let outputs = [0, 1, 2].map(|_| trial.buffer(Role::Output, DType::F32, n));
@@ -357,7 +364,8 @@ mod tests {
         let x = trial.f32(&[1.0, 2.0, 3.0]);
         let ring = trial.buffer(Role::Scratch("ring".into()), DType::F32, 6);
         let domain = Shape::from([3]);
-        let load = Stage { operands: vec![trial.bound(x, View::identity(&domain))], program: Program::identity(), domain: domain.clone() };
+        let load =
+            Stage { operands: vec![trial.bound(x, View::identity(&domain))], program: Program::identity(), domain: domain.clone() };
         let store = Stage { domain, operands: Vec::new(), program: Program::lower(&[core() + 1.0]) };
         let reverse = Oracle(|inputs| inputs[0].data.iter().rev().copied().collect());
         let target = Target { row: Some(3), ..target(trial.place(ring)) };

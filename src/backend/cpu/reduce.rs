@@ -86,7 +86,9 @@ mod tests {
 
     #[test]
     fn reductions_equal_plain_loops() {
-        for [outer, count, inner] in [[1, 1, 1], [3, 5, 1], [2, 7, 3], [1, 100, 40], [4, 1, 9], [1, 5000, 1], [2, 700, 20], [1, 3, 5000]] {
+        for [outer, count, inner] in
+            [[1, 1, 1], [3, 5, 1], [2, 7, 3], [1, 100, 40], [4, 1, 9], [1, 5000, 1], [2, 700, 20], [1, 3, 5000]]
+        {
             for kind in [0, 1] {
                 let x = values(outer * count * inner, 1);
                 let consts = [("OUTER", outer as u32), ("COUNT", count as u32), ("INNER", inner as u32), ("KIND", kind)];

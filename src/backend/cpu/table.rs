@@ -56,7 +56,14 @@ mod tests {
     use crate::plan::{Role, Stage};
     use crate::shape::DType;
 
-    fn run(shader: &'static str, consts: &[(&'static str, u32)], mut trial: Trial, inputs: &[usize], dtype: DType, size: usize) -> Vec<f32> {
+    fn run(
+        shader: &'static str,
+        consts: &[(&'static str, u32)],
+        mut trial: Trial,
+        inputs: &[usize],
+        dtype: DType,
+        size: usize,
+    ) -> Vec<f32> {
         let load = |&buffer: &usize| {
             let domain = trial.place(buffer).meta.shape;
             Stage { operands: vec![trial.bound(buffer, View::identity(&domain))], program: Program::identity(), domain }
@@ -65,7 +72,11 @@ mod tests {
         let output = trial.buffer(Role::Output, dtype, size);
         let store = Stage { domain: [size].into(), operands: Vec::new(), program: Program::core() };
         let place = trial.place(output);
-        trial.core(call(shader, consts, loads, size, Oracle(|_| unreachable!("{}", "there is a kernel"))), store, vec![target(place)]);
+        trial.core(
+            call(shader, consts, loads, size, Oracle(|_| unreachable!("{}", "there is a kernel"))),
+            store,
+            vec![target(place)],
+        );
         trial.run(Env::default(), &[output]).remove(0)
     }
 

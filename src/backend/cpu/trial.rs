@@ -161,12 +161,15 @@ pub fn check_core(
             Stage { operands: Vec::new(), program: Program::core(), domain }
         };
         let place = trial.place(output);
-        trial.core(call(shader, consts, loads, size, Oracle(|_| unreachable!("{}", "there is a kernel"))), store, vec![target(place)]);
+        trial.core(
+            call(shader, consts, loads, size, Oracle(|_| unreachable!("{}", "there is a kernel"))),
+            store,
+            vec![target(place)],
+        );
         let got = trial.run(Env::default(), &[output]).remove(0);
 
-        let loaded = |x: &&[f32]| -> Vec<f64> {
-            x.iter().map(|x| f64::from(*x)).map(|x| if fused { x * 0.5 + 0.25 } else { x }).collect()
-        };
+        let loaded =
+            |x: &&[f32]| -> Vec<f64> { x.iter().map(|x| f64::from(*x)).map(|x| if fused { x * 0.5 + 0.25 } else { x }).collect() };
         let loaded: Vec<Vec<f64>> = inputs.iter().map(loaded).collect();
         let absolute: Vec<Vec<f64>> = loaded.iter().map(|x| x.iter().map(|x| x.abs()).collect()).collect();
         let (want, bound) = (plain(&loaded), plain(&absolute));

@@ -94,7 +94,17 @@ impl Padded {
 
     /// Copies `n` images from number `first` on; what is around them is never written.
     #[allow(clippy::too_many_arguments)]
-    fn fill(&self, s: &Sizes, load: &mut Tape, env: &Env, memory: &Memory, first: usize, n: usize, scratch: &mut Vec<f32>, to: &mut [f32]) {
+    fn fill(
+        &self,
+        s: &Sizes,
+        load: &mut Tape,
+        env: &Env,
+        memory: &Memory,
+        first: usize,
+        n: usize,
+        scratch: &mut Vec<f32>,
+        to: &mut [f32],
+    ) {
         let size = s.h * s.w * s.ci;
         let from = load.slice(env, memory, first * size, n * size, scratch);
         let row = self.w.saturating_sub(self.left).min(s.w) * s.ci;

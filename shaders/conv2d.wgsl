@@ -1,0 +1,32 @@
+// y[b, oh, ow, co] = Σ_{kh, kw, ci} x[b, oh·STRIDE + kh − PAD, ow·STRIDE + kw − PAD, ci] · w[kh, kw, ci, co], zero outside x.
+// x: (BATCH, H, W, CI); w: (KH, KW, CI, CO), or (KH, KW, CO, CI) with W_SWAPPED; y: (BATCH, OH, OW, CO).
+// A product of the matrix of patches (BATCH·OH·OW rows, never stored) and w; a tap is one (kh, kw). The tile is that of gemm.wgsl.
+
+#import gemm
+
+#hook fn load_a(i: u32) -> f32
+#hook fn load_b(i: u32) -> f32
+#hook fn store(i: u32, value: f32)
+
+fn a_row(z: u32, row: u32) -> vec3<i32> {
+  let oh = row / OW % OH;
+  let ow = row % OW;
+  return vec3<i32>(i32(row / (OH * OW) * (H * W)), i32(oh * STRIDE) - i32(PAD), i32(ow * STRIDE) - i32(PAD));
+}
+
+fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {
+  let h = row.y + i32(tap / KW);
+  let w = row.z + i32(tap % KW);
+  if (h < 0 || w < 0 || h >= i32(H) || w >= i32(W)) {
+    return NONE;
+  }
+  return u32(row.x + h * i32(W) + w) * CI;
+}
+
+fn b_tap(z: u32, tap: u32) -> u32 {
+  return tap * (CI * CO);
+}
+
+fn emit(z: u32, row: u32, col: u32, value: f32) {
+  store(row * CO + col, value);
+}

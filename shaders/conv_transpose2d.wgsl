@@ -1,0 +1,45 @@
+// y[b, oh, ow, co] = Σ x[b, h, w, ci] · w[kh, kw, ci, co] over h·STRIDE + kh − PAD = oh and w·STRIDE + kw − PAD = ow.
+// x: (BATCH, H, W, CI); w: (KH, KW, CI, CO), or (KH, KW, CO, CI) with W_SWAPPED; y: (BATCH, OH, OW, CO).
+// Outputs whose oh and ow leave the same rests on division by STRIDE use the same taps: each pair of rests is a phase (z), a dense
+// product without the zeros that a strided gradient is otherwise filled with. The tile is that of gemm.wgsl.
+
+#import gemm
+
+#hook fn load_a(i: u32) -> f32
+#hook fn load_b(i: u32) -> f32
+#hook fn store(i: u32, value: f32)
+
+// A row of a phase is (b, qh, qw) with oh = qh·STRIDE + z / STRIDE and ow = qw·STRIDE + z % STRIDE.
+// QH = ⌈OH / STRIDE⌉, QW likewise; TAPS_H = ⌈KH / STRIDE⌉, TAPS_W likewise.
+
+fn a_row(z: u32, row: u32) -> vec3<i32> {
+  let oh = row / QW % QH * STRIDE + z / STRIDE;
+  let ow = row % QW * STRIDE + z % STRIDE;
+  // The input of the phase's first tap.
+  return vec3<i32>(i32(row / (QH * QW) * (H * W)), i32((oh + PAD) / STRIDE), i32((ow + PAD) / STRIDE));
+}
+
+fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {
+  let h = row.y - i32(tap / TAPS_W);
+  let w = row.z - i32(tap % TAPS_W);
+  let kh = (z / STRIDE + PAD) % STRIDE + tap / TAPS_W * STRIDE;
+  let kw = (z % STRIDE + PAD) % STRIDE + tap % TAPS_W * STRIDE;
+  if (h < 0 || w < 0 || h >= i32(H) || w >= i32(W) || kh >= KH || kw >= KW) {
+    return NONE;
+  }
+  return u32(row.x + h * i32(W) + w) * CI;
+}
+
+fn b_tap(z: u32, tap: u32) -> u32 {
+  let kh = min((z / STRIDE + PAD) % STRIDE + tap / TAPS_W * STRIDE, KH - 1u);
+  let kw = min((z % STRIDE + PAD) % STRIDE + tap % TAPS_W * STRIDE, KW - 1u);
+  return (kh * KW + kw) * (CI * CO);
+}
+
+fn emit(z: u32, row: u32, col: u32, value: f32) {
+  let oh = row / QW % QH * STRIDE + z / STRIDE;
+  let ow = row % QW * STRIDE + z % STRIDE;
+  if (oh < OH && ow < OW) {
+    store(((row / (QH * QW) * OH + oh) * OW + ow) * CO + col, value);
+  }
+}

@@ -1,0 +1,268 @@
+// C[z, row, col] = Σ_k A[z, row, k] · B[z, k, col], the inner part of every matrix product and convolution.
+//
+// A thread holds a tile of 4·ROW_QUADS rows × 4·QUADS columns in registers (one row with ROW_SUB = 1, one column with ONE_COL); a workgroup
+// has THREADS_X × THREADS_Y tiles, and SPLIT threads a tile that share the sum over k and add their parts in a fixed order.
+// What A and B are is said by the file that imports this one:
+//
+// - TALL = 0: k runs along a row of A, in TAPS runs of DEPTH neighbours. `a_row(z, row) -> vec3<i32>` is what a row's runs have in common,
+//   `a_tap(row, z, tap) -> u32` where run `tap` of a row starts, or NONE where it is all zero; `b_tap(z, tap) -> u32` where B starts for it.
+// - TALL = 1: rows of A are neighbours (A is stored k by row). k comes in LINES, and `span(z, line)` is (where A starts for the line's k = 0,
+//   where B does, first k, end of k). With TALL_EDGE, `exists(k, row)` says whether an element of A does.
+//
+// B[k, col] is at start + k · B_ROW + col, or with TB at start + col · B_ROW + k; one column is stored along k. `emit(z, row, col, value)`
+// takes the results.
+
+const NONE = 0xFFFFFFFFu;
+
+#if ONE_COL
+alias Part = f32;
+#else
+alias Part = vec4<f32>;
+#end
+
+#if SPLIT_MANY
+var<workgroup> parts: array<Part, PARTS_SIZE>;
+#end
+
+@compute @workgroup_size(THREADS_X, THREADS_Y, SPLIT)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) at: vec3<u32>) {
+  let tile = group.y * GRID + group.x;
+  let z = tile / (ROW_TILES * COL_TILES);
+  let row0 = ((tile / COL_TILES) % ROW_TILES * THREADS_Y + at.y) * TILE_ROWS;
+  let col0 = (tile % COL_TILES * THREADS_X + at.x) * (4u * QUADS);
+  if (z >= OUTER) {
+    return;
+  }
+#if !SPLIT_MANY
+  if (row0 >= ROWS || col0 >= COLS) {
+    return;
+  }
+#end
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#for q in QUADS
+#if ONE_COL
+  var c$p$s$q = 0.0;
+#else
+  var c$p$s$q = vec4<f32>();
+#end
+#end
+#end
+#end
+#if TALL
+  for (var line = at.z; line < LINES; line += SPLIT) {
+    let run = span(z, line);
+    let a = run.x + row0;
+    let b = run.y;
+    for (var k = run.z; k < run.w; k++) {
+#for p in ROW_QUADS
+#if ONE_ROW
+      let x$p0 = load_a(a + k * A_ROW);
+#else
+#if TALL_EDGE
+      let e$p = row0 + $pu * 4u;
+      let x$p = select(vec4<f32>(), load_a_x4(a + k * A_ROW + $pu * 4u),
+        vec4<bool>(exists(k, e$p), exists(k, e$p + 1u), exists(k, e$p + 2u), exists(k, e$p + 3u)));
+#else
+      let x$p = load_a_x4(a + k * A_ROW + $pu * 4u);
+#end
+      let x$p0 = x$p.x;
+      let x$p1 = x$p.y;
+      let x$p2 = x$p.z;
+      let x$p3 = x$p.w;
+#end
+#end
+#for q in QUADS
+#if ONE_COL
+      let y$q = load_b(b + k);
+#else
+#if TB
+      let b$q = b + (col0 + $qu * 4u) * B_ROW + k;
+      let y$q = vec4<f32>(load_b(b$q), load_b(b$q + B_ROW), load_b(b$q + 2u * B_ROW), load_b(b$q + 3u * B_ROW));
+#else
+      let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * 4u);
+#end
+#end
+#end
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#for q in QUADS
+      c$p$s$q += x$p$s * y$q;
+#end
+#end
+#end
+    }
+  }
+#else
+#for p in ROW_QUADS
+#for s in ROW_SUB
+  let r$p$s = a_row(z, min(row0 + $pu * 4u + $su, ROWS - 1u));
+#end
+#end
+  for (var tap = 0u; tap < TAPS; tap++) {
+    let b = b_tap(z, tap);
+#for p in ROW_QUADS
+#for s in ROW_SUB
+    let a$p$s = a_tap(r$p$s, z, tap);
+#end
+#end
+#if DEPTH_QUADS
+    for (var k = at.z * 4u; k < DEPTH_QUADS * 4u; k += 4u * SPLIT) {
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#if A_TOTAL
+      let x$p$s = load_a_x4(a$p$s + k);
+#else
+      var x$p$s = vec4<f32>();
+      if (a$p$s != NONE) {
+        x$p$s = load_a_x4(a$p$s + k);
+      }
+#end
+#end
+#end
+#if ONE_COL
+      let y = load_b_x4(b + k);
+#for p in ROW_QUADS
+#for s in ROW_SUB
+      c$p$s0 += dot(x$p$s, y);
+#end
+#end
+#else
+#for q in QUADS
+#if TB
+#for j in 4
+      let u$q$j = load_b_x4(b + min(col0 + $qu * 4u + $ju, COLS - 1u) * B_ROW + k);
+#end
+#for j in 4
+      let y$q$j = vec4<f32>(u$q0[$j], u$q1[$j], u$q2[$j], u$q3[$j]);
+#end
+#else
+#for j in 4
+      let y$q$j = load_b_x4(b + (k + $ju) * B_ROW + col0 + $qu * 4u);
+#end
+#end
+#end
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#for q in QUADS
+      c$p$s$q += x$p$s.x * y$q0;
+      c$p$s$q += x$p$s.y * y$q1;
+      c$p$s$q += x$p$s.z * y$q2;
+      c$p$s$q += x$p$s.w * y$q3;
+#end
+#end
+#end
+#end
+    }
+#end
+#if DEPTH_TAIL
+    for (var k = DEPTH_QUADS * 4u + at.z; k < DEPTH; k += SPLIT) {
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#if A_TOTAL
+      let x$p$s = load_a(a$p$s + k);
+#else
+      var x$p$s = 0.0;
+      if (a$p$s != NONE) {
+        x$p$s = load_a(a$p$s + k);
+      }
+#end
+#end
+#end
+#for q in QUADS
+#if ONE_COL
+      let y$q = load_b(b + k);
+#else
+#if TB
+      let b$q = b + (col0 + $qu * 4u) * B_ROW + k;
+      let y$q = vec4<f32>(load_b(b$q), load_b(b$q + B_ROW), load_b(b$q + 2u * B_ROW), load_b(b$q + 3u * B_ROW));
+#else
+      let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * 4u);
+#end
+#end
+#end
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#for q in QUADS
+      c$p$s$q += x$p$s * y$q;
+#end
+#end
+#end
+    }
+#end
+  }
+#end
+#if SPLIT_MANY
+  let home = (at.y * THREADS_X + at.x) * (SPLIT * TILE_QUADS);
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#for q in QUADS
+  parts[home + at.z * TILE_QUADS + ($pu * ROW_SUB + $su) * QUADS + $qu] = c$p$s$q;
+#end
+#end
+#end
+  workgroupBarrier();
+  for (var t = at.z; t < TILE_QUADS; t += SPLIT) {
+    var total = Part();
+    for (var s = 0u; s < SPLIT; s++) {
+      total += parts[home + s * TILE_QUADS + t];
+    }
+    emit_part(z, row0 + t / QUADS, col0 + t % QUADS * 4u, total);
+  }
+#else
+#if UNROLL_STORE
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#for q in QUADS
+  emit_part(z, row0 + $pu * 4u + $su, col0 + $qu * 4u, c$p$s$q);
+#end
+#end
+#end
+#else
+  var results: array<Part, TILE_QUADS>;
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#for q in QUADS
+  results[($pu * ROW_SUB + $su) * QUADS + $qu] = c$p$s$q;
+#end
+#end
+#end
+  for (var t = 0u; t < TILE_QUADS; t++) {
+    emit_part(z, row0 + t / QUADS, col0 + t % QUADS * 4u, results[t]);
+  }
+#end
+#end
+}
+
+fn emit_part(z: u32, row: u32, col: u32, value: Part) {
+  if (row >= ROWS) {
+    return;
+  }
+#if ONE_COL
+  if (col == 0u) {
+    emit(z, row, 0u, value);
+  }
+#else
+#if COL_EDGE
+  for (var j = 0u; j < min(4u, COLS - min(col, COLS)); j++) {
+    emit(z, row, col + j, value[j]);
+  }
+#else
+#if COL_GUARD
+  if (col >= COLS) {
+    return;
+  }
+#end
+#if UNROLL_STORE
+  emit(z, row, col, value.x);
+  emit(z, row, col + 1u, value.y);
+  emit(z, row, col + 2u, value.z);
+  emit(z, row, col + 3u, value.w);
+#else
+  for (var j = 0u; j < 4u; j++) {
+    emit(z, row, col + j, value[j]);
+  }
+#end
+#end
+#end
+}

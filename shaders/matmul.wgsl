@@ -1,0 +1,31 @@
+// y[z, m, n] = Σ_k a[z, m, k] · b[z, k, n].
+// a: (BATCH, M, K), or (BATCH, K, M) with TA; b: (BATCH, K, N), or (BATCH, N, K) with TB; y: (BATCH, M, N).
+// The tile of a thread is described in gemm.wgsl.
+
+#import gemm
+
+#hook fn load_a(i: u32) -> f32
+#hook fn load_b(i: u32) -> f32
+#hook fn store(i: u32, value: f32)
+
+#if TALL
+fn span(z: u32, line: u32) -> vec4<u32> {
+  return vec4<u32>(z * (K * M), z * (K * N), line * LINE, min(line * LINE + LINE, K));
+}
+#else
+fn a_row(z: u32, row: u32) -> vec3<i32> {
+  return vec3<i32>(i32((z * M + row) * K), 0, 0);
+}
+
+fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {
+  return u32(row.x);
+}
+
+fn b_tap(z: u32, tap: u32) -> u32 {
+  return z * (K * N);
+}
+#end
+
+fn emit(z: u32, row: u32, col: u32, value: f32) {
+  store((z * M + row) * N + col, value);
+}

@@ -1,0 +1,246 @@
+//! One model, as a JavaScript object. Its methods take the session out while they run and put it back: a second call in the meantime
+//! is refused, not undefined.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Float32Array, Object, Reflect, Uint8Array};
+use serde_json::Value;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::*;
+
+use super::error::to_js as thrown;
+use super::value::{Numbers, numbers, shape, to_js, to_json};
+use crate::backend::Choice;
+use crate::error::Error;
+use crate::fields::{Fields, Parameter};
+use crate::train::{Data, Rows, Session, Values};
+use crate::vae::Options;
+
+enum Slot {
+    Ready(Box<Session>),
+    InUse,
+    Disposed,
+}
+
+#[wasm_bindgen]
+pub struct Core {
+    slot: Rc<RefCell<Slot>>,
+}
+
+/// The session while a call uses it; goes back when dropped, unless the model was disposed of in the meantime.
+struct Taken {
+    session: Option<Box<Session>>,
+    slot: Rc<RefCell<Slot>>,
+}
+
+impl Taken {
+    fn session(&mut self) -> &mut Session {
+        self.session.as_mut().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut slot = self.slot.borrow_mut();
+        if let (Slot::InUse, Some(session)) = (&*slot, self.session.take()) {
+            *slot = Slot::Ready(session);
+        }
+    }
+}
+
+const BACKEND: Parameter = Parameter::choice("backend", "auto", Choice::NAMES);
+
+/// The backend asked for, and the options without it.
+pub fn split_backend(mut options: Value) -> Result<(Value, Choice), JsValue> {
+    let Some(map) = options.as_object_mut() else { return Ok((options, Choice::Auto)) };
+    let mut host = serde_json::Map::new();
+    if let Some(value) = map.remove("backend") {
+        host.insert("backend".into(), value);
+    }
+    let host = Value::Object(host);
+    let name = Fields::read("", &host, &["backend"]).and_then(|f| f.choice(&BACKEND)).map_err(thrown)?;
+    Ok((options, Choice::from_name(name)))
+}
+
+fn clock() -> f64 {
+    let performance = Reflect::get(&js_sys::global(), &"performance".into());
+    performance.ok().and_then(|p| p.dyn_into::<web_sys::Performance>().ok()).map_or_else(js_sys::Date::now, |p| p.now())
+}
+
+fn rows(rows: &Rows) -> Result<JsValue, JsValue> {
+    object(&[("values", Float32Array::from(&*rows.values).into()), ("shape", to_js(&rows.shape)?)])
+}
+
+fn object(entries: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
+    let object = Object::new();
+    for (key, value) in entries {
+        Reflect::set(&object, &(*key).into(), value)?;
+    }
+    Ok(object.into())
+}
+
+/// A data set of the caller's, checked.
+struct Given {
+    numbers: Numbers,
+    shape: Vec<usize>,
+}
+
+impl Given {
+    fn read(what: &str, values: &JsValue, shape_: &JsValue) -> Result<Given, JsValue> {
+        Ok(Given { numbers: numbers(&format!("{what}.values"), values)?, shape: shape(&format!("{what}.shape"), shape_)? })
+    }
+
+    fn check(&self, what: &str, session: &Session) -> Result<Data<'_>, JsValue> {
+        let values = match &self.numbers {
+            Numbers::U8(v) => Values::U8(v),
+            Numbers::F32(v) => Values::F32(v),
+        };
+        Data::check(what, values, &self.shape, session.model()).map_err(thrown)
+    }
+}
+
+impl Core {
+    fn hold(session: Session) -> Core {
+        Core { slot: Rc::new(RefCell::new(Slot::Ready(Box::new(session)))) }
+    }
+
+    fn take(&self) -> Result<Taken, JsValue> {
+        let mut slot = self.slot.borrow_mut();
+        match std::mem::replace(&mut *slot, Slot::InUse) {
+            Slot::Ready(session) => Ok(Taken { session: Some(session), slot: self.slot.clone() }),
+            Slot::InUse => Err(thrown(Error::Busy { what: "a call on this model is under way" })),
+            Slot::Disposed => {
+                *slot = Slot::Disposed;
+                Err(thrown(Error::Disposed))
+            }
+        }
+    }
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// A model with fresh weights. Everything is checked before anything is allocated.
+    pub async fn create(options: JsValue) -> Result<Core, JsValue> {
+        let (options, choice) = split_backend(to_json("", &options)?)?;
+        let options = Options::read(&options).map_err(thrown)?;
+        Session::create(options, choice, clock).await.map(Core::hold).map_err(thrown)
+    }
+
+    /// The model of a file that `save` wrote.
+    pub async fn load(bytes: Vec<u8>, options: JsValue) -> Result<Core, JsValue> {
+        let (rest, choice) = split_backend(to_json("", &options)?)?;
+        Fields::read("", &rest, &[]).map_err(thrown)?;
+        Session::load(&bytes, choice, clock).await.map(Core::hold).map_err(thrown)
+    }
+
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        to_js(&self.take()?.session().info())
+    }
+
+    pub fn step(&self) -> Result<f64, JsValue> {
+        Ok(self.take()?.session().step() as f64)
+    }
+
+    pub fn set(&self, controls: JsValue) -> Result<(), JsValue> {
+        let controls = to_json("", &controls)?;
+        self.take()?.session().set(&controls).map_err(thrown)
+    }
+
+    pub async fn begin(
+        &self,
+        values: JsValue,
+        shape: JsValue,
+        labels: JsValue,
+        options: JsValue,
+        validation: JsValue,
+    ) -> Result<(), JsValue> {
+        let mut taken = self.take()?;
+        let session = taken.session();
+        let given = Given::read("data", &values, &shape)?;
+        let data = given.check("data", session)?;
+        check_labels(&labels, data.rows())?;
+        let options = to_json("", &options)?;
+        let held_out = if validation.is_undefined() || validation.is_null() {
+            None
+        } else {
+            let (values, shape) = (Reflect::get(&validation, &"values".into())?, Reflect::get(&validation, &"shape".into())?);
+            Some(Given::read("validation", &values, &shape)?)
+        };
+        let held_out = held_out.as_ref().map(|given| given.check("validation", session)).transpose()?;
+        session.begin(&data, &options, held_out.as_ref()).await.map_err(thrown)
+    }
+
+    /// `{ events, done }` of about `budgetMs` of steps.
+    pub async fn advance(&self, budget_ms: f64) -> Result<JsValue, JsValue> {
+        let advance = self.take()?.session().advance(budget_ms).await.map_err(thrown)?;
+        to_js(&advance)
+    }
+
+    pub async fn end(&self) -> Result<(), JsValue> {
+        self.take()?.session().end();
+        Ok(())
+    }
+
+    pub async fn evaluate(&self, values: JsValue, shape: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let mut taken = self.take()?;
+        let options = to_json("", &options)?;
+        let given = Given::read("data", &values, &shape)?;
+        let data = given.check("data", taken.session())?;
+        to_js(&taken.session().evaluate(&data, &options).await.map_err(thrown)?)
+    }
+
+    pub async fn encode(&self, values: JsValue, shape: JsValue) -> Result<JsValue, JsValue> {
+        let mut taken = self.take()?;
+        let given = Given::read("data", &values, &shape)?;
+        let data = given.check("data", taken.session())?;
+        let (mean, logvar) = taken.session().encode(&data).await.map_err(thrown)?;
+        let (m, v) = (Float32Array::from(&*mean.values), Float32Array::from(&*logvar.values));
+        object(&[("mean", m.into()), ("logvar", v.into()), ("shape", to_js(&mean.shape)?)])
+    }
+
+    pub async fn decode(&self, z: JsValue, given_shape: JsValue) -> Result<JsValue, JsValue> {
+        let mut taken = self.take()?;
+        let given = given_shape.is_undefined() || given_shape.is_null();
+        let shape = if given { None } else { Some(shape("z.shape", &given_shape)?) };
+        let z: &Float32Array = z.dyn_ref().ok_or_else(|| thrown(Error::data("z", "something else", "a Float32Array")))?;
+        rows(&taken.session().decode(&z.to_vec(), shape.as_deref()).await.map_err(thrown)?)
+    }
+
+    pub async fn reconstruct(&self, values: JsValue, shape: JsValue) -> Result<JsValue, JsValue> {
+        let mut taken = self.take()?;
+        let given = Given::read("data", &values, &shape)?;
+        let data = given.check("data", taken.session())?;
+        rows(&taken.session().reconstruct(&data).await.map_err(thrown)?)
+    }
+
+    pub async fn sample(&self, n: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let options = to_json("", &options)?;
+        let n = n.as_f64().unwrap_or(f64::NAN);
+        rows(&self.take()?.session().sample(n, &options).await.map_err(thrown)?)
+    }
+
+    #[wasm_bindgen(unchecked_return_type = "Uint8Array<ArrayBuffer>")]
+    pub async fn save(&self) -> Result<Uint8Array, JsValue> {
+        let bytes = self.take()?.session().save().await.map_err(thrown)?;
+        Ok(Uint8Array::from(&*bytes))
+    }
+
+    /// Frees the model's buffers; every later call is refused.
+    pub fn dispose(&self) {
+        *self.slot.borrow_mut() = Slot::Disposed;
+    }
+}
+
+/// Labels are for conditional models; one for each example where they are given.
+fn check_labels(labels: &JsValue, rows: usize) -> Result<(), JsValue> {
+    if labels.is_undefined() || labels.is_null() {
+        return Ok(());
+    }
+    let length = Reflect::get(labels, &"length".into()).ok().and_then(|l| l.as_f64());
+    if length == Some(rows as f64) {
+        return Ok(());
+    }
+    let got = length.map_or_else(|| "something else".to_string(), |l| format!("{l} labels"));
+    Err(thrown(Error::data("data.labels", got, format!("{rows}: one for each example"))))
+}

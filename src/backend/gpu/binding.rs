@@ -1,0 +1,155 @@
+//! The buffers that a kernel binds: how each is declared, read and written.
+
+use std::fmt::Write;
+
+use super::stage::{self, Run};
+use crate::error::{Error, Result};
+use crate::plan::{Kernel, Place, Plan, Stage};
+use crate::shape::DType;
+
+/// One buffer of a kernel; its binding number is its position plus one, as 0 is `params`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Binding {
+    /// Which buffer of the plan.
+    pub buffer: usize,
+    pub is_written: bool,
+    words: Words,
+}
+
+/// What a buffer is declared as an array of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Words {
+    F32,
+    /// Read four at a time.
+    Vec4,
+    /// Holds something else than floats.
+    U32,
+}
+
+/// Words of the params block before the controls.
+const FIRST_CONTROL: usize = 4;
+/// The params block of one step, in words.
+pub const PARAMS_WORDS: usize = 64;
+
+pub struct Bindings<'a> {
+    pub list: Vec<Binding>,
+    controls: &'a [&'static str],
+}
+
+impl<'a> Bindings<'a> {
+    /// `wide`: for each load of the core, whether the shader reads it four at a time.
+    pub fn new(plan: &'a Plan, kernel: &Kernel, wide: &[bool]) -> Result<Bindings<'a>> {
+        let mut bindings = Bindings { list: Vec::new(), controls: &plan.controls };
+        if plan.controls.len() > PARAMS_WORDS - FIRST_CONTROL {
+            return Err(Error::internal(format!("{} controls do not fit into a block of {PARAMS_WORDS}", plan.controls.len())));
+        }
+        let loads: &[Stage] = kernel.core.as_ref().map_or(&[], |call| &call.loads);
+        let mut aligned = Vec::new();
+        for (stage, is_wide) in
+            loads.iter().zip(wide.iter().copied().chain(std::iter::repeat(false))).chain([(&kernel.store, false)])
+        {
+            for bound in &stage.operands {
+                let binding = bindings.add(bound.place.buffer);
+                if bound.place.meta.dtype != DType::F32 {
+                    binding.words = Words::U32;
+                } else if is_wide && stage::run(stage, bound) == (Run::Next { aligned: true }) {
+                    aligned.push(bound.place.buffer);
+                }
+            }
+        }
+        for target in &kernel.outputs {
+            let binding = bindings.add(target.place.buffer);
+            binding.is_written = true;
+            if target.place.meta.dtype != DType::F32 {
+                binding.words = Words::U32;
+            }
+        }
+        for binding in &mut bindings.list {
+            // A component of a vector in memory may be written as the whole vector, so what is written stays scalar.
+            if aligned.contains(&binding.buffer) && !binding.is_written && binding.words == Words::F32 {
+                binding.words = Words::Vec4;
+            }
+        }
+        Ok(bindings)
+    }
+
+    fn add(&mut self, buffer: usize) -> &mut Binding {
+        let at = self.list.iter().position(|b| b.buffer == buffer).unwrap_or_else(|| {
+            self.list.push(Binding { buffer, is_written: false, words: Words::F32 });
+            self.list.len() - 1
+        });
+        &mut self.list[at]
+    }
+
+    fn find(&self, place: &Place) -> (usize, Binding) {
+        let at = self.list.iter().position(|b| b.buffer == place.buffer).expect("every place of the kernel was added");
+        (at + 1, self.list[at])
+    }
+
+    pub fn declarations(&self) -> String {
+        let mut out = String::from("@group(0) @binding(0) var<uniform> params: array<vec4<u32>, 16>;\n");
+        for (i, binding) in self.list.iter().enumerate() {
+            let access = if binding.is_written { "read_write" } else { "read" };
+            let words = match binding.words {
+                Words::F32 => "f32",
+                Words::Vec4 => "vec4<f32>",
+                Words::U32 => "u32",
+            };
+            let b = i + 1;
+            writeln!(out, "@group(0) @binding({b}) var<storage, {access}> b{b}: array<{words}>;")
+                .expect("writing to a string cannot fail");
+        }
+        out
+    }
+
+    pub fn control(&self, name: &str) -> String {
+        let word = FIRST_CONTROL + self.controls.iter().position(|c| *c == name).expect("a plan lists the controls it reads");
+        format!("bitcast<f32>(params[{}][{}])", word / 4, word % 4)
+    }
+
+    /// The element `index` as f32.
+    pub fn read(&self, place: &Place, index: &str) -> String {
+        let (b, binding) = self.find(place);
+        match (place.meta.dtype, binding.words) {
+            (DType::F32, Words::F32) => format!("b{b}[{index}]"),
+            (DType::F32, Words::Vec4) => format!("b{b}[({index}) >> 2u][({index}) & 3u]"),
+            (DType::F32, Words::U32) => format!("bitcast<f32>(b{b}[{index}])"),
+            (DType::U8 | DType::U32, _) => format!("f32({})", self.read_u32(place, index)),
+        }
+    }
+
+    /// The element `index` as u32; a float is cut to an integer.
+    pub fn read_u32(&self, place: &Place, index: &str) -> String {
+        let (b, _) = self.find(place);
+        match place.meta.dtype {
+            DType::F32 => format!("u32({})", self.read(place, index)),
+            DType::U32 => format!("b{b}[{index}]"),
+            DType::U8 => format!("((b{b}[({index}) >> 2u] >> ((({index}) & 3u) * 8u)) & 255u)"),
+        }
+    }
+
+    /// The elements from `at` on as vec4<f32>; `at` is a name, and a multiple of 4 if `aligned`.
+    pub fn read_x4(&self, place: &Place, at: &str, aligned: bool) -> String {
+        let (b, binding) = self.find(place);
+        match (place.meta.dtype, binding.words) {
+            (DType::F32, Words::Vec4) if aligned => format!("b{b}[{at} >> 2u]"),
+            (DType::U8, _) if aligned => {
+                format!("vec4<f32>((vec4<u32>(b{b}[{at} >> 2u]) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u))")
+            }
+            _ => {
+                let lanes: Vec<String> = (0..4).map(|lane| self.read(place, &format!("{at} + {lane}u"))).collect();
+                format!("vec4<f32>({})", lanes.join(", "))
+            }
+        }
+    }
+
+    pub fn write(&self, place: &Place, index: &str, value: &str) -> Result<String> {
+        let (b, binding) = self.find(place);
+        match (place.meta.dtype, binding.words) {
+            (DType::F32, Words::U32) => Ok(format!("b{b}[{index}] = bitcast<u32>({value});")),
+            (DType::F32, Words::F32 | Words::Vec4) => Ok(format!("b{b}[{index}] = {value};")),
+            (DType::U32, _) => Ok(format!("b{b}[{index}] = u32({value});")),
+            (DType::U8, _) => Err(Error::internal("a kernel cannot write single bytes")),
+        }
+    }
+}

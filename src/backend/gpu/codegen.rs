@@ -1,0 +1,76 @@
+//! A kernel of a plan as one WGSL module: constants, bindings, the functions of its stages, and its shader's text.
+
+use std::fmt::Write;
+
+use super::binding::{Binding, Bindings};
+use super::cores::{self, Family, Width};
+use super::{stage, template};
+use crate::error::{Error, Result};
+use crate::expr::{Instr, Program, Unary};
+use crate::plan::{Kernel, Plan};
+
+/// The most workgroups along one dimension.
+const MAX_GROUPS: u32 = 65_535;
+
+pub struct Module {
+    pub label: &'static str,
+    pub wgsl: String,
+    pub bindings: Vec<Binding>,
+    pub groups: [u32; 3],
+}
+
+pub fn module(plan: &Plan, kernel: &Kernel, family: Family) -> Result<Module> {
+    let layout = cores::layout(kernel, family)?;
+    let loads = kernel.core.as_ref().map_or(&[][..], |call| &call.loads);
+    if loads.len() != layout.loads.len() {
+        return Err(Error::internal(format!("{} has {} inputs, its core {}", layout.shader, layout.loads.len(), loads.len())));
+    }
+    if kernel.outputs.len() != kernel.store.program.roots.len() {
+        let (roots, outputs) = (kernel.store.program.roots.len(), kernel.outputs.len());
+        return Err(Error::internal(format!("{} computes {roots} values for {outputs} places", kernel.label)));
+    }
+    let wide: Vec<bool> = layout.loads.iter().map(|(_, width)| *width == (Width::Four { aligned: true })).collect();
+    let bindings = Bindings::new(plan, kernel, &wide)?;
+    let columns = layout.groups.min(MAX_GROUPS);
+    let groups = [columns, layout.groups.div_ceil(columns.max(1)), 1];
+
+    let mut wgsl = String::new();
+    for (name, value) in layout.constants.iter().chain(&[("GRID", columns)]) {
+        writeln!(wgsl, "const {name}: u32 = {value}u;").expect("writing to a string cannot fail");
+    }
+    wgsl.push_str(&bindings.declarations());
+    let constant = |name: &str| layout.constants.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    for part in parts(kernel, layout.shader) {
+        wgsl.push_str(&template::expand(part, &constant, &|_| None)?);
+    }
+    let mut hooks = Vec::new();
+    for ((name, width), stage) in layout.loads.iter().zip(loads) {
+        let name = format!("load_{name}");
+        let mut text = stage::load(&name, stage, &bindings, *width == (Width::Four { aligned: true }))?;
+        if *width == (Width::Four { aligned: false }) {
+            let lanes: Vec<String> = ["i", "i + 1u", "i + 2u", "i + 3u"].map(|i| format!("{name}({i})")).into();
+            writeln!(text, "fn {name}_x4(i: u32) -> vec4<f32> {{\n  return vec4<f32>({});\n}}", lanes.join(", "))
+                .expect("writing to a string cannot fail");
+        }
+        hooks.push((name, text));
+    }
+    hooks.push(("store".to_string(), stage::store(&kernel.store, &kernel.outputs, &bindings)?));
+    let hook = |name: &str| hooks.iter().find(|(n, _)| n == name).map(|(_, text)| text.clone());
+    wgsl.push_str(&template::expand(layout.shader, &constant, &hook)?);
+    Ok(Module { label: layout.shader, wgsl, bindings: bindings.list, groups })
+}
+
+/// The files whose functions the kernel's expressions call, and that its shader does not import itself.
+fn parts(kernel: &Kernel, shader: &str) -> Vec<&'static str> {
+    let stages = kernel.core.iter().flat_map(|call| &call.loads).chain([&kernel.store]);
+    let programs: Vec<&Program> = stages.map(|stage| &stage.program).collect();
+    let any = |test: fn(&Instr) -> bool| programs.iter().any(|program| program.instrs.iter().any(test));
+    let mut parts = Vec::new();
+    if any(|instr| matches!(instr, Instr::Unary(Unary::Sigmoid | Unary::Tanh | Unary::Softplus | Unary::Erf, _))) {
+        parts.push("scalar");
+    }
+    if shader != "reparameterize" && any(|instr| matches!(instr, Instr::Noise { .. })) {
+        parts.push("random");
+    }
+    parts
+}

@@ -1,0 +1,170 @@
+//! The adapter and the device: which one it is, what it allows, and how its loss and its errors become known.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::error::{Error, Result};
+
+/// Which device it is, as far as the driver or the browser says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AdapterInfo {
+    pub name: String,
+    /// Lower case, such as `apple`, `nvidia`, `intel`, `google`; empty where it is not known.
+    pub vendor: String,
+    pub architecture: String,
+    /// The device is a program on the CPU; this library's own CPU backend is faster.
+    pub is_software: bool,
+}
+
+/// What the device's callbacks have reported.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    lost: Arc<OnceLock<String>>,
+    uncaptured: Arc<OnceLock<String>>,
+}
+
+impl Faults {
+    pub fn check(&self) -> Result<()> {
+        if let Some(reason) = self.lost.get() {
+            return Err(Error::DeviceLost { reason: reason.clone() });
+        }
+        match self.uncaptured.get() {
+            Some(message) => Err(Error::internal(message.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The error for a call that failed in a way that a loss would explain.
+    pub fn explain(&self, otherwise: Error) -> Error {
+        self.check().err().unwrap_or(otherwise)
+    }
+}
+
+pub struct Opened {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub info: AdapterInfo,
+    pub faults: Faults,
+}
+
+pub async fn open() -> Result<Opened> {
+    let unavailable = |reason: &str| Error::WebGpuUnavailable { reason: reason.to_string() };
+    if !is_supported() {
+        return Err(unavailable("this browser does not offer WebGPU, or the page is not served over https"));
+    }
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let options = wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
+    let adapter = instance
+        .request_adapter(&options)
+        .await
+        .map_err(|_| unavailable("the browser or the driver offers no graphics adapter"))?;
+    let adapter_info = adapter.get_info();
+    let descriptor = wgpu::DeviceDescriptor { label: Some("reparam"), required_limits: adapter.limits(), ..Default::default() };
+    let (device, queue) =
+        adapter.request_device(&descriptor).await.map_err(|_| unavailable("the graphics adapter refused to give a device"))?;
+    let faults = Faults::default();
+    let lost = faults.lost.clone();
+    device.set_device_lost_callback(move |_, message| {
+        // A device is lost once; a second report would say the same.
+        let _ = lost.set(if message.is_empty() { "no reason was given".to_string() } else { message });
+    });
+    listen(&device, &faults);
+    let info = describe(&device, &adapter_info);
+    Ok(Opened { device, queue, info, faults })
+}
+
+fn is_software_name(name: &str) -> bool {
+    ["swiftshader", "llvmpipe", "lavapipe", "softpipe", "basic render", "warp"]
+        .iter()
+        .any(|word| name.to_lowercase().contains(word))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod platform {
+    use super::{AdapterInfo, Faults, is_software_name};
+    use std::sync::Arc;
+
+    pub fn is_supported() -> bool {
+        true
+    }
+
+    pub fn listen(device: &wgpu::Device, faults: &Faults) {
+        let uncaptured = faults.uncaptured.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            // The first error is the one that explains the others.
+            let _ = uncaptured.set(error.to_string());
+        }));
+    }
+
+    pub fn describe(_: &wgpu::Device, info: &wgpu::AdapterInfo) -> AdapterInfo {
+        // PCI vendor ids, and those that Khronos gives to vendors without one.
+        let vendor = match info.vendor {
+            0x1002 => "amd",
+            0x1010 => "img-tec",
+            0x106B => "apple",
+            0x10DE => "nvidia",
+            0x13B5 => "arm",
+            0x1AE0 => "google",
+            0x5143 => "qualcomm",
+            0x8086 => "intel",
+            0x1_0005 => "mesa",
+            _ => "",
+        };
+        AdapterInfo {
+            name: info.name.clone(),
+            vendor: vendor.to_string(),
+            architecture: String::new(),
+            is_software: info.device_type == wgpu::DeviceType::Cpu || is_software_name(&info.name),
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod platform {
+    use super::{AdapterInfo, Faults, is_software_name};
+    use wasm_bindgen::closure::Closure;
+    use wasm_bindgen::{JsCast, JsValue};
+
+    fn get(object: &JsValue, name: &str) -> JsValue {
+        js_sys::Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
+    }
+
+    /// wgpu panics where there is neither a window nor a worker.
+    pub fn is_supported() -> bool {
+        let navigator = get(&js_sys::global(), "navigator");
+        navigator.is_object() && get(&navigator, "gpu").is_object()
+    }
+
+    /// Listens on the device itself: wgpu 30.0.1's own handler panics on a GPUInternalError (gfx-rs/wgpu#9914); wgpu's handler can be
+    /// used from the release on that has its fix, #9919.
+    pub fn listen(device: &wgpu::Device, faults: &Faults) {
+        let uncaptured = faults.uncaptured.clone();
+        let report = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+            // The first error is the one that explains the others.
+            let _ = uncaptured.set(get(&get(&event, "error"), "message").as_string().unwrap_or_default());
+        });
+        if let Some(device) = device.as_webgpu() {
+            let add = get(device.as_ref(), "addEventListener");
+            if let Some(add) = add.dyn_ref::<js_sys::Function>() {
+                // It fails only where the device is not an event target, and then there is nothing to listen to.
+                let _ = add.call2(device.as_ref(), &JsValue::from_str("uncapturederror"), report.as_ref());
+            }
+        }
+        // One closure a device, which lives as long as the device may report.
+        report.forget();
+    }
+
+    pub fn describe(device: &wgpu::Device, info: &wgpu::AdapterInfo) -> AdapterInfo {
+        let adapter = device.as_webgpu().map_or(JsValue::UNDEFINED, |device| get(device.as_ref(), "adapterInfo"));
+        let text =
+            |name: &str| if adapter.is_object() { get(&adapter, name).as_string().unwrap_or_default() } else { String::new() };
+        let (vendor, architecture) = (text("vendor"), text("architecture"));
+        let described = [text("device"), text("description")].into_iter().find(|t| !t.is_empty());
+        let name = described.unwrap_or_else(|| format!("{vendor} {architecture}").trim().to_string());
+        let is_fallback = adapter.is_object() && get(&adapter, "isFallbackAdapter").is_truthy();
+        let is_software =
+            is_fallback || info.device_type == wgpu::DeviceType::Cpu || is_software_name(&name) || is_software_name(&architecture);
+        AdapterInfo { name, vendor, architecture, is_software }
+    }
+}
+
+use platform::{describe, is_supported, listen};

@@ -1,0 +1,257 @@
+//! The functions of a stage as WGSL: how operands are read over a domain, and what the program makes of them.
+
+use std::fmt::Write;
+
+use super::binding::Bindings;
+use crate::error::{Error, Result};
+use crate::expr::{Instr, Program, program_text};
+use crate::graph::{Dim, View};
+use crate::plan::{Bound, Stage, Target};
+use crate::shape::Shape;
+
+/// The value at element i of a stage with one root: `fn {name}(i: u32) -> f32`, and, where `wide`, `fn {name}_x4(i: u32) -> vec4<f32>` for
+/// elements i to i + 3 of a row whose i is a multiple of 4.
+pub fn load(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Result<String> {
+    let mut out = operands(name, stage, bindings, wide)?;
+    let &[root] = &stage.program.roots[..] else {
+        return Err(Error::internal(format!("{name} has {} values for one", stage.program.roots.len())));
+    };
+    let read = |k: usize| format!("{name}_{k}(i)");
+    let text = program_text(&stage.program, "i", "0.0", &read, &|name| bindings.control(name));
+    writeln!(out, "fn {name}(i: u32) -> f32 {{\n{}  return v{root};\n}}", text.body).expect(IN_MEMORY);
+    if wide {
+        out.push_str(&load_wide(name, stage, bindings));
+    }
+    Ok(out)
+}
+
+/// What is done with the core's value at element i: `fn store(i: u32, core: f32)`.
+pub fn store(stage: &Stage, targets: &[Target], bindings: &Bindings) -> Result<String> {
+    let mut out = operands("store", stage, bindings, false)?;
+    let read = |k: usize| format!("store_{k}(i)");
+    let text = program_text(&stage.program, "i", "core", &read, &|name| bindings.control(name));
+    writeln!(out, "fn store(i: u32, core: f32) {{\n{}", text.body).expect(IN_MEMORY);
+    for (target, root) in targets.iter().zip(&text.roots) {
+        let mut index = plus("i", target.place.offset);
+        if let Some(stride) = target.row {
+            write!(index, " + {stride}u * params[0].w").expect(IN_MEMORY);
+        }
+        writeln!(out, "  {}", bindings.write(&target.place, &index, root)?).expect(IN_MEMORY);
+    }
+    out.push_str("}\n");
+    Ok(out)
+}
+
+const IN_MEMORY: &str = "writing to a string cannot fail";
+
+fn used(program: &Program, k: usize) -> bool {
+    program.instrs.iter().any(|instr| *instr == Instr::Input(k as u32))
+}
+
+fn operands(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Result<String> {
+    let mut out = String::new();
+    for (k, bound) in stage.operands.iter().enumerate() {
+        if let Some(index) = &bound.view.index {
+            let holder = stage.operands.get(index.operand).ok_or_else(|| Error::internal("an index is looked up in no operand"))?;
+            let read = Read::new(&stage.domain, holder, None);
+            writeln!(out, "fn {name}_{k}_row(i: u32) -> u32 {{").expect(IN_MEMORY);
+            out.push_str(&read.guard("0u"));
+            let value = bindings.read_u32(&holder.place, &read.index);
+            writeln!(out, "  return min({value}, {}u);\n}}", index.len.max(1) - 1).expect(IN_MEMORY);
+        }
+        if !used(&stage.program, k) {
+            continue;
+        }
+        let read = Read::new(&stage.domain, bound, Some(format!("{name}_{k}_row(i)")));
+        writeln!(out, "fn {name}_{k}(i: u32) -> f32 {{").expect(IN_MEMORY);
+        out.push_str(&read.guard("0.0"));
+        writeln!(out, "  return {};\n}}", bindings.read(&bound.place, &read.index)).expect(IN_MEMORY);
+        if wide {
+            writeln!(out, "fn {name}_{k}_x4(i: u32) -> vec4<f32> {{").expect(IN_MEMORY);
+            match run(stage, bound) {
+                Run::Same => {
+                    out.push_str(&read.guard("vec4<f32>()"));
+                    writeln!(out, "  return vec4<f32>({});\n}}", bindings.read(&bound.place, &read.index)).expect(IN_MEMORY);
+                }
+                Run::Next { aligned } => {
+                    out.push_str(&read.guard("vec4<f32>()"));
+                    writeln!(out, "  let at = {};\n  return {};\n}}", read.index, bindings.read_x4(&bound.place, "at", aligned))
+                        .expect(IN_MEMORY);
+                }
+                Run::Apart => {
+                    let lanes: Vec<String> = ["i", "i + 1u", "i + 2u", "i + 3u"].map(|i| format!("{name}_{k}({i})")).into();
+                    writeln!(out, "  return vec4<f32>({});\n}}", lanes.join(", ")).expect(IN_MEMORY);
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn load_wide(name: &str, stage: &Stage, bindings: &Bindings) -> String {
+    let mut out = String::new();
+    if stage.program.is_identity() {
+        writeln!(out, "fn {name}_x4(i: u32) -> vec4<f32> {{\n  return {name}_0_x4(i);\n}}").expect(IN_MEMORY);
+        return out;
+    }
+    // The program is scalar: its operands are read four at a time and it is run four times.
+    let inputs: Vec<usize> = (0..stage.operands.len()).filter(|k| used(&stage.program, *k)).collect();
+    let text = program_text(&stage.program, "i", "0.0", &|k| format!("x{k}"), &|name| bindings.control(name));
+    let parameters: String = inputs.iter().map(|k| format!(", x{k}: f32")).collect();
+    writeln!(out, "fn {name}_value(i: u32{parameters}) -> f32 {{\n{}  return {};\n}}", text.body, text.roots[0]).expect(IN_MEMORY);
+    writeln!(out, "fn {name}_x4(i: u32) -> vec4<f32> {{").expect(IN_MEMORY);
+    for k in &inputs {
+        writeln!(out, "  let x{k} = {name}_{k}_x4(i);").expect(IN_MEMORY);
+    }
+    let lanes: Vec<String> = (0..4)
+        .map(|lane| {
+            let arguments: String = inputs.iter().map(|k| format!(", x{k}[{lane}]")).collect();
+            format!("{name}_value(i + {lane}u{arguments})")
+        })
+        .collect();
+    writeln!(out, "  return vec4<f32>({});\n}}", lanes.join(", ")).expect(IN_MEMORY);
+    out
+}
+
+/// What four neighbours of a row read of an operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Run {
+    Same,
+    /// Four neighbours; `aligned`: the first is a multiple of 4.
+    Next {
+        aligned: bool,
+    },
+    Apart,
+}
+
+/// How elements i to i + 3 are read, i a multiple of 4.
+pub fn run(stage: &Stage, bound: &Bound) -> Run {
+    let axes = merge(&stage.domain, &bound.view);
+    let Some(last) = axes.last() else { return Run::Same };
+    // Four neighbours must agree in all coordinates but the last.
+    if !last.plain || last.len % 4 != 0 {
+        return Run::Apart;
+    }
+    if let Some(index) = &bound.view.index {
+        let holder = &stage.operands[index.operand];
+        if run(stage, holder) != Run::Same {
+            return Run::Apart;
+        }
+    }
+    match last.dim.stride {
+        0 => Run::Same,
+        1 => {
+            let whole = |n: usize| n % 4 == 0;
+            let outer = axes[..axes.len() - 1].iter().all(|axis| whole(axis.dim.stride));
+            let row = bound.view.row.is_none_or(whole);
+            let index = bound.view.index.is_none_or(|index| whole(index.stride));
+            Run::Next { aligned: outer && row && index && whole(bound.place.offset + bound.view.offset) }
+        }
+        _ => Run::Apart,
+    }
+}
+
+struct Axis {
+    len: usize,
+    dim: Dim,
+    /// Every coordinate exists and counts once.
+    plain: bool,
+}
+
+/// The axes of a view with neighbours joined where one index runs through both.
+fn merge(domain: &Shape, view: &View) -> Vec<Axis> {
+    let mut axes: Vec<Axis> = Vec::new();
+    for (&len, dim) in domain.dims().iter().zip(&view.dims) {
+        let plain = dim.low == 0 && dim.high >= len && (dim.divisor == 1 || len == 1);
+        if plain && len == 1 {
+            continue;
+        }
+        match axes.last_mut() {
+            Some(outer) if plain && outer.plain && outer.dim.stride == dim.stride * len => {
+                outer.len *= len;
+                outer.dim = Dim::new(outer.len, dim.stride);
+            }
+            _ => axes.push(Axis { len, dim: *dim, plain }),
+        }
+    }
+    axes
+}
+
+/// An operand's index as text, and the condition under which the element exists.
+struct Read {
+    before: String,
+    conditions: Vec<String>,
+    index: String,
+}
+
+impl Read {
+    fn new(domain: &Shape, bound: &Bound, row: Option<String>) -> Read {
+        let axes = merge(domain, &bound.view);
+        let (mut before, mut conditions, mut terms) = (String::new(), Vec::new(), Vec::new());
+        let mut inner = 1;
+        for (d, axis) in axes.iter().enumerate().rev() {
+            let (dim, outermost) = (axis.dim, d == 0);
+            if dim.stride != 0 || !axis.plain {
+                let quotient = divide("i", inner);
+                let c = if outermost { quotient } else { remainder(&quotient, axis.len) };
+                writeln!(before, "  let c{d} = {c};").expect(IN_MEMORY);
+                if dim.low > 0 {
+                    conditions.push(format!("c{d} < {}u", dim.low));
+                }
+                if dim.high < axis.len {
+                    conditions.push(format!("c{d} >= {}u", dim.high));
+                }
+                let c = if dim.low > 0 { format!("(c{d} - {}u)", dim.low) } else { format!("c{d}") };
+                if dim.exact && dim.divisor > 1 {
+                    conditions.push(format!("{} != 0u", remainder(&c, dim.divisor)));
+                }
+                if dim.stride != 0 {
+                    terms.push(times(&divide(&c, dim.divisor), dim.stride));
+                }
+            }
+            inner *= axis.len;
+        }
+        terms.reverse();
+        if let Some(stride) = bound.view.row {
+            terms.push(format!("{stride}u * params[0].w"));
+        }
+        if let (Some(index), Some(row)) = (&bound.view.index, row) {
+            terms.push(times(&row, index.stride));
+        }
+        let offset = bound.place.offset + bound.view.offset;
+        if offset > 0 || terms.is_empty() {
+            terms.push(format!("{offset}u"));
+        }
+        Read { before, conditions, index: terms.join(" + ") }
+    }
+
+    /// Statements that find the coordinates and leave the function with `nothing` where the element does not exist.
+    fn guard(&self, nothing: &str) -> String {
+        let mut out = self.before.clone();
+        if !self.conditions.is_empty() {
+            writeln!(out, "  if ({}) {{\n    return {nothing};\n  }}", self.conditions.join(" || ")).expect(IN_MEMORY);
+        }
+        out
+    }
+}
+
+fn plus(text: &str, n: usize) -> String {
+    if n == 0 { text.to_string() } else { format!("{text} + {n}u") }
+}
+
+fn times(text: &str, n: usize) -> String {
+    if n == 1 { text.to_string() } else { format!("{text} * {n}u") }
+}
+
+/// Software adapters do not turn divisions by a power of two into shifts.
+fn divide(text: &str, n: usize) -> String {
+    match n {
+        1 => text.to_string(),
+        n if n.is_power_of_two() => format!("({text} >> {}u)", n.trailing_zeros()),
+        n => format!("({text} / {n}u)"),
+    }
+}
+
+fn remainder(text: &str, n: usize) -> String {
+    if n.is_power_of_two() { format!("({text} & {}u)", n - 1) } else { format!("({text} % {n}u)") }
+}

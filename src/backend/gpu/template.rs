@@ -1,0 +1,149 @@
+//! The files of `shaders/` and the few lines starting with `#` that are filled in before a device sees them:
+//!
+//! - `#import x` is the text of `shaders/x.wgsl`, once a module;
+//! - `#hook fn load_a(i: u32) -> f32` marks a function that the plan's expressions become;
+//! - `#for r in N` … `#end` repeats lines with `$r` = 0, 1, … so that what they name stays in registers on every compiler;
+//! - `#if N` … `#else` … `#end` keeps lines where N is not 0 (`!N`: where it is).
+//!
+//! N is a number or a constant of the kernel.
+
+use std::collections::HashSet;
+
+use crate::error::{Error, Result};
+
+macro_rules! shaders {
+    ($($name:literal)*) => {
+        /// Name and text of every file.
+        pub const SHADERS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../../shaders/", $name, ".wgsl")))),*];
+    };
+}
+
+shaders! {
+    "argmin"
+    "conv2d"
+    "conv2d_dw"
+    "conv_transpose2d"
+    "gemm"
+    "logsumexp"
+    "map"
+    "matmul"
+    "random"
+    "reduce"
+    "reparameterize"
+    "scalar"
+    "scatter_add"
+    "softmax"
+    "tree"
+}
+
+pub fn file(name: &str) -> Option<&'static str> {
+    SHADERS.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+}
+
+/// A file with its directives carried out: `constant` gives the value of a name, `hook` the functions that stand for a hook's name.
+pub fn expand(name: &str, constant: &dyn Fn(&str) -> Option<u32>, hook: &dyn Fn(&str) -> Option<String>) -> Result<String> {
+    let mut expansion = Expansion { constant, hook, imported: HashSet::new(), out: String::new() };
+    expansion.import(name)?;
+    Ok(expansion.out)
+}
+
+struct Expansion<'a> {
+    constant: &'a dyn Fn(&str) -> Option<u32>,
+    hook: &'a dyn Fn(&str) -> Option<String>,
+    imported: HashSet<String>,
+    out: String,
+}
+
+impl Expansion<'_> {
+    fn import(&mut self, name: &str) -> Result<()> {
+        if !self.imported.insert(name.to_string()) {
+            return Ok(());
+        }
+        let text = file(name).ok_or_else(|| Error::internal(format!("no shader is called {name}")))?;
+        let lines: Vec<&str> = text.lines().collect();
+        self.lines(&lines, &mut Vec::new())
+    }
+
+    /// `scope` holds the loop variables around these lines.
+    fn lines(&mut self, lines: &[&str], scope: &mut Vec<(String, u32)>) -> Result<()> {
+        let mut at = 0;
+        while at < lines.len() {
+            let line = lines[at];
+            at += 1;
+            let trimmed = line.trim_start();
+            let words: Vec<&str> = trimmed.split_whitespace().collect();
+            match words.first().copied() {
+                Some("#import") => self.import(word(&words, 1, line)?)?,
+                Some("#hook") => {
+                    let name = word(&words, 2, line)?.split('(').next().unwrap_or_default();
+                    let text = (self.hook)(name).ok_or_else(|| Error::internal(format!("nothing fills in the hook {name}")))?;
+                    self.out.push_str(&text);
+                }
+                Some("#for") => {
+                    let (variable, count) = (word(&words, 1, line)?, self.value(word(&words, 3, line)?, scope)?);
+                    let (body, _, end) = block(&lines[at..], line)?;
+                    for i in 0..count {
+                        scope.push((variable.to_string(), i));
+                        self.lines(body, scope)?;
+                        scope.pop();
+                    }
+                    at += end;
+                }
+                Some("#if") => {
+                    let condition = word(&words, 1, line)?;
+                    let holds = match condition.strip_prefix('!') {
+                        Some(name) => self.value(name, scope)? == 0,
+                        None => self.value(condition, scope)? != 0,
+                    };
+                    let (then, otherwise, end) = block(&lines[at..], line)?;
+                    self.lines(if holds { then } else { otherwise }, scope)?;
+                    at += end;
+                }
+                // Comments are for readers of the file.
+                Some(first) if first.starts_with("//") => {}
+                Some(_) => {
+                    let mut text = line.to_string();
+                    for (variable, value) in scope.iter() {
+                        text = text.replace(&format!("${variable}"), &value.to_string());
+                    }
+                    self.out.push_str(&text);
+                    self.out.push('\n');
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, word: &str, scope: &[(String, u32)]) -> Result<u32> {
+        if let Ok(number) = word.parse() {
+            return Ok(number);
+        }
+        let variable = scope.iter().rev().find(|(name, _)| word.strip_prefix('$') == Some(name)).map(|(_, value)| *value);
+        variable
+            .or_else(|| (self.constant)(word))
+            .ok_or_else(|| Error::internal(format!("a shader asks for {word}, which is not set")))
+    }
+}
+
+fn word<'a>(words: &[&'a str], at: usize, line: &str) -> Result<&'a str> {
+    words.get(at).copied().ok_or_else(|| Error::internal(format!("a shader's directive is cut short: {line}")))
+}
+
+/// The lines of a block up to its `#else` and to its `#end`, and how many lines it takes with its `#end`.
+fn block<'a, 'l>(lines: &'l [&'a str], opening: &str) -> Result<(&'l [&'a str], &'l [&'a str], usize)> {
+    let (mut depth, mut split) = (0, None);
+    for (i, line) in lines.iter().enumerate() {
+        match line.split_whitespace().next() {
+            Some("#for" | "#if") => depth += 1,
+            Some("#else") if depth == 0 => split = Some(i),
+            Some("#end") if depth == 0 => {
+                let otherwise = split.map_or(&lines[i..i], |s| &lines[s + 1..i]);
+                return Ok((&lines[..split.unwrap_or(i)], otherwise, i + 1));
+            }
+            Some("#end") => depth -= 1,
+            _ => {}
+        }
+    }
+    Err(Error::internal(format!("a shader's block has no #end: {opening}")))
+}

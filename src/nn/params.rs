@@ -1,0 +1,86 @@
+//! A model's parameters: named tensors in one flat state, each 256-byte aligned, so that one update serves a whole model.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::graph::{Edge, Graph};
+use crate::nn::Init;
+use crate::ops::pack;
+use crate::ops::reshape::piece;
+use crate::shape::Shape;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParamSpec {
+    pub name: String,
+    pub shape: Shape,
+    pub init: Init,
+}
+
+/// The name of the flat state that holds all parameters.
+pub const FLAT: &str = "params";
+
+/// Hands layers their parameters. While a model is first written down it collects what is asked for; afterwards it gives out pieces of
+/// the flat state.
+#[derive(Debug, Default)]
+pub struct Params {
+    specs: Vec<ParamSpec>,
+    flat: Option<Edge>,
+    offsets: HashMap<String, usize>,
+    edges: HashMap<String, Edge>,
+}
+
+impl Params {
+    /// To collect what a model asks for, in a graph that is then thrown away.
+    pub fn collector() -> Params {
+        Params::default()
+    }
+
+    pub fn into_specs(self) -> Vec<ParamSpec> {
+        self.specs
+    }
+
+    /// The parameters as pieces of a flat state of `g`.
+    pub fn bind(g: &mut Graph, specs: &[ParamSpec]) -> Result<Params> {
+        let (offsets, size) = layout(specs);
+        let flat = g.state(FLAT, [size]);
+        let mut edges = HashMap::new();
+        for (spec, offset) in specs.iter().zip(&offsets) {
+            edges.insert(spec.name.clone(), piece(g, flat, *offset, spec.shape.clone())?);
+        }
+        let offsets = specs.iter().map(|s| s.name.clone()).zip(offsets).collect();
+        Ok(Params { specs: specs.to_vec(), flat: Some(flat), offsets, edges })
+    }
+
+    /// A parameter by name; the same name gives the same edge.
+    pub fn get(&mut self, g: &mut Graph, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Edge> {
+        let shape = shape.into();
+        if let Some(edge) = self.edges.get(name) {
+            return Ok(*edge);
+        }
+        if self.flat.is_some() {
+            return Err(Error::internal(format!("{name} was not asked for when the model was written down")));
+        }
+        let edge = g.state(name, shape.clone());
+        self.edges.insert(name.to_string(), edge);
+        self.specs.push(ParamSpec { name: name.to_string(), shape, init });
+        Ok(edge)
+    }
+
+    pub fn flat(&self) -> Option<Edge> {
+        self.flat
+    }
+
+    /// All parameters in the order of the flat state.
+    pub fn edges(&self) -> Vec<Edge> {
+        self.specs.iter().map(|s| self.edges[&s.name]).collect()
+    }
+
+    pub fn offset(&self, name: &str) -> Option<usize> {
+        self.offsets.get(name).copied()
+    }
+}
+
+/// Where each parameter stands in the flat state, and its size, in elements.
+pub fn layout(specs: &[ParamSpec]) -> (Vec<usize>, usize) {
+    pack::layout(&specs.iter().map(|s| s.shape.size()).collect::<Vec<_>>())
+}

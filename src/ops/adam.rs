@@ -1,0 +1,96 @@
+//! Adam over flat buffers, with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2):
+//!   m′ = β₁m + (1−β₁)g,  v′ = β₂v + (1−β₂)g²,
+//!   w′ = w − lr·(m′/(1−β₁ᵗ) / (√(v′/(1−β₂ᵗ)) + ε) + λw).
+//! Inputs w, m, v, g (and with clipping the sum of squares of g), all (n); outputs w′, m′, v′. The learning rate, the decay, the two
+//! bias corrections and the largest norm are controls.
+
+use crate::error::{Error, Result};
+use crate::expr::{Env, Program, Scalar, constant, control, input};
+use crate::graph::{Array, Edge, Graph, Launch, MapLaunch, Op, Operand, View};
+use crate::ops::{Draw, Example};
+use crate::shape::Meta;
+
+pub const LEARNING_RATE: &str = "learning_rate";
+pub const WEIGHT_DECAY: &str = "weight_decay";
+/// 1 − β₁ᵗ and 1 − β₂ᵗ.
+pub const BIAS_CORRECTION_1: &str = "bias_correction_1";
+pub const BIAS_CORRECTION_2: &str = "bias_correction_2";
+/// Gradients are scaled so that their global norm is at most this.
+pub const CLIP_NORM: &str = "clip_norm";
+
+#[derive(Clone, Copy, Debug)]
+pub struct Adam {
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub is_clipped: bool,
+}
+
+impl Adam {
+    /// (w′, m′, v′)
+    pub fn step(self, g: &mut Graph, inputs: &[Edge]) -> Result<Vec<Edge>> {
+        g.add_ops(std::rc::Rc::new(self), inputs)
+    }
+
+    fn roots(&self) -> Vec<Scalar> {
+        let (w, m, v) = (input(0), input(1), input(2));
+        let grad = if self.is_clipped {
+            // The small term keeps a zero gradient finite, as in PyTorch's clip_grad_norm_.
+            let factor = control(CLIP_NORM) / (input(4).sqrt() + 1e-6);
+            input(3) * factor.min(&constant(1.0))
+        } else {
+            input(3)
+        };
+        let m = m * self.beta1 + &grad * (1.0 - self.beta1);
+        let v = v * self.beta2 + grad.square() * (1.0 - self.beta2);
+        let denominator = (&v / control(BIAS_CORRECTION_2)).sqrt() + self.epsilon;
+        let direction = &m / control(BIAS_CORRECTION_1) / denominator + control(WEIGHT_DECAY) * &w;
+        vec![w - control(LEARNING_RATE) * direction, m, v]
+    }
+}
+
+impl Op for Adam {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn shape(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
+        let n = &inputs[0].shape;
+        let count = 4 + usize::from(self.is_clipped);
+        if inputs.len() != count || inputs[1..4].iter().any(|m| m.shape != *n) || inputs.get(4).is_some_and(|m| m.shape.size() != 1)
+        {
+            let shapes: Vec<String> = inputs.iter().map(|m| m.shape.to_string()).collect();
+            return Err(Error::shape("adam", format!("{}: wants four of one shape and, to clip, a scalar", shapes.join(", "))));
+        }
+        Ok(vec![inputs[0].clone(); 3])
+    }
+
+    fn eval(&self, env: &Env, inputs: &[&Array], outputs: &[Meta]) -> Vec<Array> {
+        let program = Program::lower(&self.roots());
+        let values: Vec<Vec<f64>> = (0..outputs[0].shape.size())
+            .map(|i| {
+                let operands: Vec<f64> = inputs.iter().map(|x| if x.data.len() == 1 { x.data[0] } else { x.data[i] }).collect();
+                program.eval(env, i as u32, 0.0, &operands)
+            })
+            .collect();
+        (0..3).map(|k| Array::from_fn(outputs[k].shape.clone(), |i| values[i][k])).collect()
+    }
+
+    fn launch(&self, inputs: &[&Meta], outputs: &[Meta]) -> Launch {
+        let domain = outputs[0].shape.clone();
+        let operand = |(input, m): (usize, &&Meta)| Operand { input, view: View::broadcast(&m.shape, &domain) };
+        let operands = inputs.iter().enumerate().map(operand).collect();
+        Launch::Map(MapLaunch { operands, roots: self.roots(), domain, is_update: true, row: None })
+    }
+}
+
+pub fn examples() -> Vec<Example> {
+    let plain = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: false };
+    let clipped = Adam { is_clipped: true, ..plain };
+    let positive = Draw::Range(0.1, 2.0);
+    vec![
+        Example::new(plain, &[&[1], &[1], &[1], &[1]]).draw(2, positive).without_gradient(),
+        Example::new(plain, &[&[130], &[130], &[130], &[130]]).draw(2, positive).without_gradient(),
+        Example::new(clipped, &[&[300], &[300], &[300], &[300], &[]]).draw(2, positive).draw(4, positive).without_gradient(),
+    ]
+}

@@ -1,0 +1,181 @@
+//! Where every value stands: states and inputs in buffers of their own, packed gradients in one, all else in slots that are used again
+//! once their value is no longer read. The result is the plan.
+
+use std::collections::HashMap;
+
+use super::fuse::{self, Fused, Group};
+use super::{Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, Target};
+use crate::error::{Error, Result};
+use crate::expr::{Program, input};
+use crate::graph::{Edge, Graph, Source, View};
+use crate::shape::{DType, Meta};
+
+pub fn place(graph: &Graph, mut fused: Fused) -> Result<Plan> {
+    let mut buffers: Vec<Buffer> = Vec::new();
+    let mut places: HashMap<Edge, Place> = HashMap::new();
+    for (edge, source) in graph.sources() {
+        let meta = graph.meta(*edge).clone();
+        let role = match source {
+            Source::Input(name) => Role::Input(name.clone()),
+            Source::State(name) => Role::State(name.clone()),
+            Source::Scratch(name) => Role::Scratch(name.clone()),
+        };
+        places.insert(*edge, own_buffer(&mut buffers, role, meta));
+    }
+    pack(graph, &mut fused, &mut buffers, &mut places);
+    for (name, edge) in graph.outputs() {
+        let (base, _) = fused.aliases.get(edge).copied().unwrap_or((*edge, 0));
+        let is_made = fused.groups.iter().any(|g| g.update.is_none() && g.defines.contains(&base));
+        if is_made && !places.contains_key(&base) {
+            places.insert(base, own_buffer(&mut buffers, Role::Output, graph.meta(base).clone()));
+        } else if !places.contains_key(&base) {
+            return Err(Error::internal(format!("the output {name} is made by no kernel")));
+        }
+    }
+    slots(graph, &fused.groups, &mut buffers, &mut places);
+    let outputs = graph
+        .outputs()
+        .iter()
+        .map(|(name, edge)| {
+            let (base, offset) = fused.aliases.get(edge).copied().unwrap_or((*edge, 0));
+            let place = &places[&base];
+            (name.clone(), Place { buffer: place.buffer, offset: place.offset + offset, meta: graph.meta(*edge).clone() })
+        })
+        .collect();
+    let kernels: Vec<Kernel> = fused.groups.into_iter().map(|group| kernel(graph, group, &places)).collect();
+    let mut controls: Vec<&'static str> = Vec::new();
+    for k in &kernels {
+        let loads = k.core.iter().flat_map(|c| &c.loads);
+        for name in loads.chain([&k.store]).flat_map(|s| s.program.controls()) {
+            if !controls.contains(&name) {
+                controls.push(name);
+            }
+        }
+    }
+    let mut plan = Plan { buffers, kernels, controls, outputs };
+    plan.drop_unused_buffers();
+    Ok(plan)
+}
+
+fn own_buffer(buffers: &mut Vec<Buffer>, role: Role, meta: Meta) -> Place {
+    buffers.push(Buffer { role, dtype: meta.dtype, size: meta.shape.size() });
+    Place { buffer: buffers.len() - 1, offset: 0, meta }
+}
+
+/// Gives each packed edge its place in the pack; one that has a place already, or is no kernel's own result, is copied there.
+fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mut HashMap<Edge, Place>) {
+    for (whole, offsets, parts) in std::mem::take(&mut fused.packs) {
+        let place = own_buffer(buffers, Role::Slot, graph.meta(whole).clone());
+        let buffer = place.buffer;
+        places.insert(whole, place);
+        for (part, offset) in parts.into_iter().zip(offsets) {
+            let (base, start) = fused.aliases.get(&part).copied().unwrap_or((part, 0));
+            let meta = graph.meta(part).clone();
+            let made = fused.groups.iter().position(|g| g.update.is_none() && g.defines.contains(&base));
+            let whole_value = start == 0 && graph.shape(base).size() == meta.shape.size();
+            if made.is_some() && whole_value && !places.contains_key(&base) {
+                places.insert(base, Place { buffer, offset, meta: graph.meta(base).clone() });
+                continue;
+            }
+            let view = View { offset: start, ..View::identity(&meta.shape) };
+            let stage =
+                fuse::Stage { domain: meta.shape.clone(), reads: vec![fuse::Read { edge: base, view }], roots: vec![input(0)] };
+            // The copy defines no edge of the graph: it is named by the pack's own node and the number of the part.
+            let copy = Edge { node: whole.node, output: 1 + offset };
+            places.insert(copy, Place { buffer, offset, meta });
+            let at = made.map_or(0, |g| g + 1);
+            fused.groups.insert(at, Group { core: None, stage, defines: vec![copy], nodes: vec![whole.node], update: None });
+        }
+    }
+}
+
+/// Slots by decreasing size: each value takes the first slot whose values it never meets.
+fn slots(graph: &Graph, groups: &[Group], buffers: &mut Vec<Buffer>, places: &mut HashMap<Edge, Place>) {
+    struct Life {
+        edge: Edge,
+        dtype: DType,
+        size: usize,
+        born: usize,
+        dies: usize,
+    }
+    let mut lives: Vec<Life> = Vec::new();
+    for (at, group) in groups.iter().enumerate() {
+        for edge in group.defines.iter().filter(|e| group.update.is_none() && !places.contains_key(e)) {
+            let meta = graph.meta(*edge);
+            let reads = |g: &Group| {
+                let loads = g.core.iter().flat_map(|c| &c.loads).flat_map(|l| &l.reads);
+                loads.chain(&g.stage.reads).any(|r| r.edge == *edge)
+            };
+            let dies = groups.iter().rposition(reads).unwrap_or(at).max(at);
+            lives.push(Life { edge: *edge, dtype: meta.dtype, size: meta.shape.size(), born: at, dies });
+        }
+    }
+    lives.sort_by_key(|l| (std::cmp::Reverse(l.size), l.born));
+    let mut slots: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
+    for life in lives {
+        let fits = |(buffer, taken): &(usize, Vec<(usize, usize)>)| {
+            buffers[*buffer].dtype == life.dtype && taken.iter().all(|(born, dies)| life.dies < *born || *dies < life.born)
+        };
+        let slot = slots.iter().position(fits).unwrap_or_else(|| {
+            buffers.push(Buffer { role: Role::Slot, dtype: life.dtype, size: life.size });
+            slots.push((buffers.len() - 1, Vec::new()));
+            slots.len() - 1
+        });
+        slots[slot].1.push((life.born, life.dies));
+        places.insert(life.edge, Place { buffer: slots[slot].0, offset: 0, meta: graph.meta(life.edge).clone() });
+    }
+}
+
+fn kernel(graph: &Graph, group: Group, places: &HashMap<Edge, Place>) -> Kernel {
+    let label: Vec<&str> = group.nodes.iter().map(|id| graph.nodes()[*id].op.name()).collect();
+    let outputs = match &group.update {
+        Some((targets, row)) => targets.iter().map(|state| Target { place: places[state].clone(), row: *row }).collect(),
+        None => group.defines.iter().map(|e| Target { place: places[e].clone(), row: None }).collect(),
+    };
+    let core = group.core.map(|fused| {
+        let node = &graph.nodes()[fused.node];
+        CoreCall {
+            op: node.op.clone(),
+            inputs: fused.core.inputs.iter().map(|i| graph.meta(node.inputs[i.input]).clone()).collect(),
+            outputs: node.outputs.clone(),
+            loads: fused.loads.into_iter().map(|l| stage(l, places)).collect(),
+            core: fused.core,
+        }
+    });
+    Kernel { core, store: stage(group.stage, places), outputs, label: label.join("+") }
+}
+
+fn stage(fused: fuse::Stage, places: &HashMap<Edge, Place>) -> Stage {
+    let operands = fused.reads.iter().map(|r| Bound { place: places[&r.edge].clone(), view: r.view.clone() }).collect();
+    Stage { domain: fused.domain, operands, program: Program::lower(&fused.roots) }
+}
+
+impl Plan {
+    /// Sources that no kernel touches need no buffer.
+    fn drop_unused_buffers(&mut self) {
+        let mut used = vec![false; self.buffers.len()];
+        self.each_place(&mut |place| used[place.buffer] = true);
+        let mut next = 0;
+        let numbers: Vec<usize> = used
+            .iter()
+            .map(|u| {
+                next += usize::from(*u);
+                next.saturating_sub(1)
+            })
+            .collect();
+        self.each_place(&mut |place| place.buffer = numbers[place.buffer]);
+        let mut flags = used.into_iter();
+        self.buffers.retain(|_| flags.next().expect("a flag a buffer"));
+    }
+
+    fn each_place(&mut self, f: &mut dyn FnMut(&mut Place)) {
+        for kernel in &mut self.kernels {
+            let loads = kernel.core.iter_mut().flat_map(|c| &mut c.loads);
+            for stage in loads.chain([&mut kernel.store]) {
+                stage.operands.iter_mut().for_each(|o| f(&mut o.place));
+            }
+            kernel.outputs.iter_mut().for_each(|t| f(&mut t.place));
+        }
+        self.outputs.iter_mut().for_each(|(_, place)| f(place));
+    }
+}

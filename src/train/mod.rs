@@ -1,0 +1,17 @@
+//! Training and use of a model on a backend: the only room that sees both.
+
+mod checkpoint;
+mod cursor;
+mod data;
+mod inference;
+mod options;
+mod programs;
+mod run;
+mod session;
+
+pub use data::{Data, Values};
+pub use inference::{Rows, check};
+pub use options::{Optimizer, TrainOptions};
+pub use programs::{decoding, encoding, evaluation, training};
+pub use run::{Advance, Event, Figures};
+pub use session::{Clock, Session};

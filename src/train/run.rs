@@ -1,0 +1,212 @@
+//! The run loop: steps in submits of about a given time, the metrics read once a submit, events at their multiples.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::backend::Built;
+use crate::error::{Error, Result};
+use crate::expr::Env;
+use crate::nn::FLAT;
+use crate::plan::{Plan, Role};
+use crate::rng;
+use crate::shape::Meta;
+use crate::train::cursor::{Cursor, Position};
+use crate::train::data::Data;
+use crate::train::options::TrainOptions;
+use crate::train::programs::{self, METRICS, MOMENTS};
+use crate::train::session::Session;
+
+/// At most this many steps a submit: the rows of the order and of the metrics ring.
+pub const MAX_STEPS: usize = 64;
+
+/// A training run under way.
+pub struct Run {
+    plan: Built,
+    options: TrainOptions,
+    cursor: Cursor,
+    total: u64,
+    done: u64,
+    /// Steps and sums of the metrics since the last step event.
+    since: (u64, [f64; METRICS]),
+    validation: Option<Meta>,
+    /// Smoothed; nothing before the first submit.
+    step_ms: Option<f64>,
+    /// What a loss that is not finite leads back to.
+    good: Snapshot,
+}
+
+/// The model at some step, on the host.
+struct Snapshot {
+    taken_ms: f64,
+    step: u64,
+    position: Position,
+    states: Vec<(&'static str, Vec<f32>)>,
+}
+
+/// How often a run takes a snapshot.
+const SNAPSHOT_MS: f64 = 10_000.0;
+
+/// Means in nats per example. elbo = −(reconstruction + kl).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    pub elbo: f64,
+    pub reconstruction: f64,
+    pub kl: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Event {
+    /// Means since the previous step event. `epoch` is the one under way, counted from 1.
+    Step { step: u64, epoch: u32, loss: f64, elbo: f64, reconstruction: f64, kl: f64 },
+    /// `epoch` epochs are used up.
+    Epoch {
+        epoch: u32,
+        step: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        validation: Option<Figures>,
+    },
+}
+
+/// What one call of `advance` brought.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Advance {
+    pub events: Vec<Event>,
+    pub done: bool,
+}
+
+const DATA: &str = "train.data";
+const ORDER: &str = "train.order";
+const RING: &str = "train.metrics";
+const VALIDATION: &str = "validation";
+
+impl Session {
+    /// Starts a run: the data set goes to the device and the plan is built. Both data sets are checked before either is allocated.
+    pub async fn begin(&mut self, data: &Data<'_>, options: &Value, validation: Option<&Data<'_>>) -> Result<()> {
+        if self.run.is_some() {
+            return Err(Error::Busy { what: "the model is being trained" });
+        }
+        let options = TrainOptions::read(options)?;
+        let n = data.rows();
+        let graph = programs::training(&self.model, &data.meta(), MAX_STEPS, options.batch_size, options.adam())?;
+        let plan = self.backend.build(Plan::compile(&graph)?).await?;
+        self.training_plan = Some((plan.plan.kernels.len(), plan.plan.to_string()));
+        self.backend.write(&Role::Input(DATA.into()), &data.bytes(0, n))?;
+        self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * options.batch_size]))?;
+        if let Some(held_out) = validation {
+            self.hold(VALIDATION, held_out)?;
+        }
+        let good = self.snapshot().await?;
+        self.run = Some(Run {
+            good,
+            plan,
+            cursor: Cursor::resume(self.model.options.seed, n, self.position),
+            total: options.steps(n),
+            done: 0,
+            since: (0, [0.0; METRICS]),
+            validation: validation.map(Data::meta),
+            step_ms: None,
+            options,
+        });
+        Ok(())
+    }
+
+    /// Takes steps for about `budget_ms`, at least one.
+    pub async fn advance(&mut self, budget_ms: f64) -> Result<Advance> {
+        let mut run = self.run.take().ok_or_else(|| Error::internal("advance without begin"))?;
+        let result = self.advance_run(&mut run, budget_ms).await;
+        self.run = Some(run);
+        result
+    }
+
+    async fn advance_run(&mut self, run: &mut Run, budget_ms: f64) -> Result<Advance> {
+        let fitting = run.step_ms.map_or(1.0, |ms| (budget_ms / ms.max(1e-3)).clamp(1.0, MAX_STEPS as f64)) as u64;
+        let wanted = fitting.min(run.total - run.done) as usize;
+        let (mut order, mut envs, mut epochs) = (Vec::new(), Vec::new(), Vec::new());
+        let before = run.cursor.epochs_done();
+        while envs.len() < wanted {
+            order.extend(run.cursor.batch(run.options.batch_size));
+            let (done, t) = (run.done + envs.len() as u64, self.step + envs.len() as u64 + 1);
+            let mut controls = self.controls.clone();
+            controls.extend(run.options.controls(done, run.total, t));
+            envs.push(Env { seed: rng::seed_words(self.model.options.seed), step: t as u32, row: envs.len() as u32, controls });
+            epochs.push((run.cursor.position().epoch + 1, run.cursor.epochs_done()));
+            // An epoch's held-out figures are those of the weights at its end.
+            if run.cursor.epochs_done() > before {
+                break;
+            }
+        }
+        order.resize(MAX_STEPS * run.options.batch_size, 0);
+        let start = (self.clock)();
+        self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&order))?;
+        self.backend.run(&run.plan, &envs)?;
+        let ring: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read(&Role::Scratch(RING.into())).await?);
+        let ms = ((self.clock)() - start) / envs.len() as f64;
+        run.step_ms = Some(run.step_ms.map_or(ms, |old| 0.7 * old + 0.3 * ms));
+        self.position = run.cursor.position();
+
+        let mut events = Vec::new();
+        for (metrics, (epoch, _)) in ring.chunks(METRICS).zip(&epochs) {
+            self.step += 1;
+            run.done += 1;
+            if let Some(k) = metrics.iter().position(|x| !x.is_finite()) {
+                let (what, step) = (["loss", "reconstruction", "kl"][k].to_string(), self.step);
+                self.go_back(&run.good)?;
+                return Err(Error::NonFinite { what, step, back_at: self.step });
+            }
+            run.since.0 += 1;
+            for (sum, x) in run.since.1.iter_mut().zip(metrics) {
+                *sum += f64::from(*x);
+            }
+            if self.step % run.options.log_every == 0 || run.done == run.total {
+                let [loss, reconstruction, kl] = run.since.1.map(|sum| sum / run.since.0 as f64);
+                events.push(Event::Step { step: self.step, epoch: *epoch, loss, elbo: -(reconstruction + kl), reconstruction, kl });
+                run.since = (0, [0.0; METRICS]);
+            }
+        }
+        if (self.clock)() - run.good.taken_ms > SNAPSHOT_MS {
+            let next = self.snapshot().await?;
+            if next.states.iter().all(|(_, values)| values.iter().all(|x| x.is_finite())) {
+                run.good = next;
+            }
+        }
+        let after = run.cursor.epochs_done();
+        if after > before {
+            let validation = match &run.validation {
+                Some(meta) => Some(self.figures(VALIDATION, meta, 0).await?),
+                None => None,
+            };
+            events.push(Event::Epoch { epoch: after, step: self.step, validation });
+        }
+        Ok(Advance { events, done: run.done == run.total })
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot> {
+        let mut states = Vec::new();
+        for name in [FLAT, MOMENTS[0], MOMENTS[1]] {
+            states.push((name, self.read_state(name).await?));
+        }
+        Ok(Snapshot { taken_ms: (self.clock)(), step: self.step, position: self.position, states })
+    }
+
+    fn go_back(&mut self, to: &Snapshot) -> Result<()> {
+        for (name, values) in &to.states {
+            self.backend.write(&Role::State((*name).into()), bytemuck::cast_slice(values))?;
+        }
+        (self.step, self.position) = (to.step, to.position);
+        Ok(())
+    }
+
+    /// Ends the run, finished or not; the model can go on.
+    pub fn end(&mut self) {
+        if let Some(run) = self.run.take() {
+            self.backend.drop_plan(&run.plan);
+            for role in [Role::Input(DATA.into()), Role::Input(ORDER.into()), Role::Scratch(RING.into())] {
+                self.backend.free(&role);
+            }
+            if run.validation.is_some() {
+                self.let_go(VALIDATION);
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The options of a model, read and checked once, before anything is built.
+
+use serde_json::{Value, json};
+
+use crate::dist::likelihood::{self, Chosen};
+use crate::error::{Error, Result};
+use crate::fields::{Default, Fields, Parameter};
+use crate::shape::Shape;
+use crate::vae::network::{self, Network};
+use crate::vae::objective;
+
+/// What an example is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    Image { height: usize, width: usize, channels: usize },
+    Vector { size: usize },
+}
+
+impl Input {
+    /// The shape of one example.
+    pub fn shape(&self) -> Shape {
+        match *self {
+            Input::Image { height, width, channels } => Shape::from([height, width, channels]),
+            Input::Vector { size } => Shape::from([size]),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Options {
+    pub input: Input,
+    pub encoder: Network,
+    /// The description of the encoder that the decoder mirrors.
+    pub decoder: Network,
+    pub latent: usize,
+    pub likelihood: Chosen,
+    pub objective: objective::Chosen,
+    pub init: &'static str,
+    pub seed: u64,
+    /// As they were given, for the file.
+    pub source: Value,
+}
+
+const HEIGHT: Parameter = Parameter::integer("height", Default::Required, 1, 4096);
+const WIDTH: Parameter = Parameter::integer("width", Default::Required, 1, 4096);
+const CHANNELS: Parameter = Parameter::integer("channels", Default::Required, 1, 1024);
+const SIZE: Parameter = Parameter::integer("size", Default::Required, 1, 1 << 20);
+const LATENT: Parameter = Parameter::integer("size", Default::Required, 1, 4096);
+pub const INIT: Parameter = Parameter::choice("init", "glorot", &["glorot", "kaiming"]);
+pub const SEED: Parameter = Parameter::number("seed", Default::Number(0.0), 0.0, 9_007_199_254_740_991.0);
+/// Elements in one example, so that a batch is addressable in 32 bits.
+const MAX_EVENT: usize = 1 << 22;
+
+const KNOWN: &[&str] = &["input", "encoder", "decoder", "latent", "likelihood", "objective", "init", "seed"];
+
+impl Options {
+    pub fn read(value: &Value) -> Result<Options> {
+        let fields = Fields::read("", value, KNOWN)?;
+        let input = input(fields.required("input", "{ kind: \"image\", height, width, channels } or { kind: \"vector\", size }")?)?;
+        if input.shape().size() > MAX_EVENT {
+            return Err(Error::option("input", input.shape(), format!("at most {MAX_EVENT} values in an example")));
+        }
+        let encoder =
+            Network::read("encoder", fields.required("encoder", "{ kind: \"mlp\", hidden } or { kind: \"conv\", channels }")?)?;
+        let decoder = fields.get("decoder").map(|v| Network::read("decoder", v)).transpose()?.unwrap_or_else(|| encoder.clone());
+        let latent = latent(fields.required("latent", "{ kind: \"gaussian\", size }")?)?;
+        let likelihood =
+            Chosen::read("likelihood", fields.required("likelihood", "{ kind: \"bernoulli\" } or { kind: \"gaussian\", sigma }")?)?;
+        let elbo = json!({ "kind": "elbo" });
+        let objective = objective::Chosen::read("objective", fields.get("objective").unwrap_or(&elbo))?;
+        let seed = seed(&fields)?;
+        encoder.check("encoder", &input)?;
+        decoder.check(if fields.get("decoder").is_some() { "decoder" } else { "encoder" }, &input)?;
+        Ok(Options {
+            input,
+            encoder,
+            decoder,
+            latent,
+            likelihood,
+            objective,
+            init: fields.choice(&INIT)?,
+            seed,
+            source: value.clone(),
+        })
+    }
+}
+
+/// A seed: a whole number that a double holds.
+pub fn seed(fields: &Fields) -> Result<u64> {
+    optional_seed(fields).map(|seed| seed.unwrap_or(0))
+}
+
+/// A seed, or nothing where it was left out.
+pub fn optional_seed(fields: &Fields) -> Result<Option<u64>> {
+    if fields.get("seed").is_none() {
+        return Ok(None);
+    }
+    let x = fields.number(&SEED)?;
+    if x.fract() == 0.0 {
+        Ok(Some(x as u64))
+    } else {
+        Err(Error::option(fields.at("seed"), x, "a whole number from 0 to 2^53 − 1"))
+    }
+}
+
+fn input(value: &Value) -> Result<Input> {
+    match Fields::kind("input", value, &["image", "vector"])? {
+        "image" => {
+            let f = Fields::read("input", value, &["kind", "height", "width", "channels"])?;
+            Ok(Input::Image { height: f.integer(&HEIGHT)?, width: f.integer(&WIDTH)?, channels: f.integer(&CHANNELS)? })
+        }
+        _ => Ok(Input::Vector { size: Fields::read("input", value, &["kind", "size"])?.integer(&SIZE)? }),
+    }
+}
+
+fn latent(value: &Value) -> Result<usize> {
+    Fields::kind("latent", value, &["gaussian"])?;
+    Fields::read("latent", value, &["kind", "size"])?.integer(&LATENT)
+}
+
+/// Everything that can be chosen, with ranges and defaults, for pages that build their controls from it.
+pub fn catalogue() -> Value {
+    let list = |parameters: &[Parameter]| Value::Array(parameters.iter().map(Parameter::to_json).collect());
+    let likelihoods: Vec<Value> =
+        likelihood::REGISTRY.iter().map(|l| json!({ "kind": l.kind, "parameters": list(l.parameters) })).collect();
+    let objectives: Vec<Value> =
+        objective::REGISTRY.iter().map(|o| json!({ "kind": o.kind(), "parameters": list(o.parameters()) })).collect();
+    json!({
+        "encoder": [
+            { "kind": "mlp", "parameters": list(&network::MLP) },
+            { "kind": "conv", "parameters": list(&network::CONV) },
+        ],
+        "latent": [{ "kind": "gaussian", "parameters": list(&[LATENT]) }],
+        "likelihood": likelihoods,
+        "objective": objectives,
+    })
+}

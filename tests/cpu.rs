@@ -1,0 +1,21 @@
+//! The CPU backend equals the oracle at every example of the registry, through the plan.
+
+#[allow(dead_code)] // each test file uses a part of it
+mod common;
+
+use common::{check, wait};
+use reparam::backend::{Backend, Choice};
+use reparam::ops;
+
+#[test]
+fn every_operation_equals_its_oracle_on_the_cpu() {
+    let (mut backend, _) = wait(Backend::create(Choice::Cpu)).expect("the CPU is always there");
+    let mut compared = 0;
+    for (name, examples) in ops::registry() {
+        for example in &examples {
+            compared += wait(check(&mut backend, name, example));
+        }
+    }
+    assert!(compared > 20_000, "only {compared} values");
+    assert_eq!(backend.live_buffers().1, 0, "buffers are left over");
+}

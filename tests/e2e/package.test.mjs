@@ -1,0 +1,124 @@
+/** The package itself: what is in it, how much a page loads, and that it works wherever it is put. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { openPage } from "./browser.mjs";
+import { useLab } from "./lab.mjs";
+import { serve } from "./server.mjs";
+
+const BUDGET_BYTES = 400_000; // what a page loads in all, gzipped
+
+const lab = useLab();
+const dist = (name) => readFileSync(join(lab.package.home, "dist", name));
+
+/** A page at `url` that trains two steps, and the backend it says it ran on. */
+async function trainAt(url, where = {}) {
+  const { page, said } = await openPage(lab.browser, url);
+  await page.waitForFunction("window.lab");
+  const backend = await page.evaluate(async (where) => {
+    const { make, spots, collect } = window.lab;
+    const vae = await make(where);
+    await collect(vae.train(spots(32), { steps: 2, batchSize: 16 }));
+    const { backend } = vae.info;
+    await vae.dispose();
+    return backend;
+  }, where);
+  await page.close();
+  return { backend, said };
+}
+
+test("the tarball holds dist, package.json and the README alone", () => {
+  const others = lab.package.files.filter((path) => !/^dist\/[\w.-]+\.(js|d\.ts|wasm)$/.test(path));
+  assert.deepEqual(others.filter((path) => !/^(README\.md|LICENSE)$/.test(path)), ["package.json"]);
+});
+
+test("every export of package.json is in the tarball", () => {
+  const { exports, dependencies } = JSON.parse(readFileSync(join(lab.package.home, "package.json"), "utf8"));
+  for (const target of Object.values(exports).flatMap((entry) => (typeof entry === "string" ? [entry] : Object.values(entry))))
+    assert.ok(lab.package.files.includes(target.slice(2)), target);
+  assert.equal(dependencies, undefined);
+});
+
+test("a page loads no more than it did, gzipped", async () => {
+  const { page } = await openPage(lab.browser, "about:blank");
+  const loaded = new Set();
+  page.context().on("request", (request) => loaded.add(new URL(request.url()).pathname)); // a worker's too
+  await page.goto(lab.server.url);
+  await page.waitForFunction("window.lab");
+  await page.evaluate(async () => (await window.lab.make()).dispose());
+  await page.close();
+  const files = [...loaded].filter((path) => path.includes("/reparam/dist/")).map((path) => path.split("/").at(-1));
+  const bytes = files.map((name) => gzipSync(dist(name), { level: 9 }).length).reduce((a, b) => a + b);
+  assert.ok(files.includes("worker.js") && files.includes("reparam_bg.wasm"), files.join(" "));
+  assert.ok(bytes <= BUDGET_BYTES, `${bytes} bytes: ${files.join(" ")}`);
+});
+
+test("worker.js does not reach index.js, nor core.js a worker", () => {
+  const files = new Set(readdirSync(join(lab.package.home, "dist"))); // the glue also names modules that are not files
+  const reached = (name, seen = new Set([name])) => {
+    for (const [, other] of dist(name).toString().matchAll(/["'`]\.\/([\w-]+\.js)["'`]/g)) if (files.has(other) && !seen.has(other)) reached(other, seen.add(other));
+    return seen;
+  };
+  assert.ok(!reached("worker.js").has("index.js"));
+  assert.ok(!reached("core.js").has("worker.js"));
+});
+
+test("nothing in it makes code from text", () => {
+  for (const name of readdirSync(join(lab.package.home, "dist")).filter((name) => name.endsWith(".js"))) assert.doesNotMatch(dist(name).toString(), /\beval\(|new Function\b/, name);
+});
+
+test("it trains in a plain page with an import map and says nothing on the console", async () => {
+  assert.deepEqual(await trainAt(lab.server.url), { backend: "cpu", said: [] });
+});
+
+test("it trains on the calling thread", async () => {
+  assert.deepEqual(await trainAt(lab.server.url, { worker: false }), { backend: "cpu", said: [] });
+});
+
+test("it trains under a strict content security policy", async () => {
+  const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; worker-src 'self'; connect-src 'self'; img-src data:"; // inline: the import map
+  const server = await serve(lab.package.folder, { "content-security-policy": policy });
+  assert.deepEqual(await trainAt(server.url), { backend: "cpu", said: [] });
+  await server.close();
+});
+
+test("it trains in a worker when it is served from another origin", async () => {
+  const cdn = await serve(lab.package.folder, { "access-control-allow-origin": "*" });
+  const html = readFileSync(join(lab.package.folder, "index.html"), "utf8").replace("./node_modules/", `${cdn.url}node_modules/`);
+  writeFileSync(join(lab.package.folder, "cdn.html"), html);
+  assert.deepEqual(await trainAt(`${lab.server.url}cdn.html`), { backend: "cpu", said: [] });
+  await cdn.close();
+});
+
+test("worker and wasm can be given by their addresses", async () => {
+  const dist = `${lab.server.url}node_modules/reparam/dist/`;
+  assert.equal((await trainAt(lab.server.url, { worker: `${dist}worker.js`, wasm: `${dist}reparam_bg.wasm` })).backend, "cpu");
+});
+
+test("files that cannot be loaded are told in words", async () => {
+  const [worker, wasm, page] = await lab.run(async ({ make, refusal }) =>
+    Promise.all([refusal(make({ worker: "./no-worker.js" })), refusal(make({ wasm: new URL("no.wasm", location.href) })), refusal(make({ wasm: new URL("./", location.href) }))]),
+  );
+  for (const { code, typed } of [worker, wasm, page]) assert.deepEqual({ code, typed }, { code: "internal", typed: true });
+  assert.match(worker.message, /worker/);
+  assert.match(wasm.message, /reparam_bg\.wasm could not be loaded/);
+  lab.said.length = 0; // the 404s are the browser's own words
+});
+
+test("it trains in Node, without a worker", () => {
+  const script = `
+    import { Vae } from "reparam";
+    const { encoder } = await Vae.catalogue();
+    const vae = await Vae.create({
+      input: { kind: "image", height: 8, width: 8, channels: 1 }, encoder: { kind: "mlp", hidden: [8] },
+      latent: { kind: "gaussian", size: 2 }, likelihood: { kind: "bernoulli" }, backend: "cpu", worker: false,
+    });
+    for await (const e of vae.train({ values: new Uint8Array(64 * 16), shape: [16, 8, 8, 1] }, { steps: 3, batchSize: 8 })) ;
+    console.log(vae.step, Array.isArray(encoder));
+    await vae.dispose();`;
+  const told = execFileSync(process.execPath, ["--input-type=module", "-e", script], { cwd: lab.package.folder, encoding: "utf8" });
+  assert.equal(told, "3 true\n");
+});

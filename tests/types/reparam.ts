@@ -1,0 +1,59 @@
+/** What the types take and what they refuse. Checked by the compiler, never run. */
+import { ReparamError, Vae } from "reparam";
+import type { Data, TrainEvent, TrainOptions, VaeOptions } from "reparam";
+import { Vae as CoreVae } from "reparam/core";
+import wasm from "reparam/reparam_bg.wasm";
+
+const options = {
+  input: { kind: "image", height: 28, width: 28, channels: 1 },
+  encoder: { kind: "conv", channels: [32, 64], kernel: 4, stride: 2, padding: 1, hidden: [256] },
+  decoder: { kind: "mlp", hidden: [400] },
+  latent: { kind: "gaussian", size: 20 },
+  likelihood: { kind: "gaussian", sigma: 0.5 },
+  objective: { kind: "elbo", beta: 1 },
+  seed: 0,
+  backend: "auto",
+} as const satisfies VaeOptions;
+
+// @ts-expect-error: a kind that is none
+({ ...options, encoder: { kind: "mpl", hidden: [1] } }) satisfies VaeOptions;
+// @ts-expect-error: an option of another kind
+({ ...options, encoder: { kind: "mlp", hidden: [1], stride: 2 } }) satisfies VaeOptions;
+// @ts-expect-error: nothing to train for
+({ batchSize: 1 }) satisfies TrainOptions;
+// @ts-expect-error: steps and epochs
+({ steps: 1, epochs: 1 }) satisfies TrainOptions;
+// @ts-expect-error: 64-bit floats
+({ values: new Float64Array(1), shape: [1] }) satisfies Data;
+
+export async function use(data: Data): Promise<number> {
+  await using vae: Vae = await Vae.create({ ...options, worker: () => new Worker("w.js"), wasm });
+  for await (const event of vae.train(data, { epochs: 1, optimizer: { kind: "adamw", weightDecay: 0.01 }, validation: data })) {
+    if (event.kind === "step") event.loss satisfies number;
+    else event.validation?.elbo satisfies number | undefined;
+    // @ts-expect-error: a step event has no validation, so the union must be told apart first
+    event.validation;
+  }
+  const { mean, logvar } = await vae.encode(data);
+  const { values, shape }: { values: Float32Array; shape: number[] } = await vae.decode(mean);
+  await vae.decode({ values: logvar, shape: [1, 20] });
+  // @ts-expect-error: there is no gamma
+  await vae.set({ gamma: 1 });
+  // @ts-expect-error: this entry has no workers
+  await CoreVae.create({ ...options, worker: true });
+  // @ts-expect-error: figures of a model are not any
+  vae.info.plan satisfies string;
+  return values.length + shape.length;
+}
+
+export function told(error: unknown, event: TrainEvent): string {
+  if (error instanceof ReparamError && error.code === "invalid-option") return error.path ?? error.message;
+  // @ts-expect-error: a code that is none
+  if (error instanceof ReparamError && error.code === "invalid") return "";
+  switch (event.kind) {
+    case "step":
+      return `${event.elbo}`;
+    case "epoch":
+      return `${event.epoch}`;
+  }
+}

@@ -1,0 +1,79 @@
+/** The asking side: gives every call an id and settles its promise when the answer comes. */
+
+import { ReparamError, disposed, invalid } from "./errors.js";
+import type { TrainEvent } from "./events.js";
+import type { Info } from "./info.js";
+import type { Answers, Call, Reply, State } from "./messages.js";
+import type { Connect, Port } from "./port.js";
+
+/** Where the answers of one call go. */
+interface Pending {
+  resolve(value: never): void;
+  reject(error: ReparamError): void;
+  progress?: (events: TrainEvent[]) => void;
+}
+
+export class Client {
+  private readonly port: Port;
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 0;
+  /** Why nothing can be asked any more. */
+  private fault: ReparamError | undefined;
+  private state: State = { step: 0 };
+  /** Whether a training runs; `training.ts` keeps it. */
+  training = false;
+
+  constructor(connect: Connect) {
+    this.port = connect((reply) => this.receive(reply));
+  }
+
+  get step(): number {
+    return this.state.step;
+  }
+
+  get info(): Info | undefined {
+    return this.state.info;
+  }
+
+  /** `progress` gets the events of a training as they come. */
+  call<K extends Call["kind"]>(call: Call & { kind: K }, progress?: (events: TrainEvent[]) => void): Promise<Answers[K]> {
+    return new Promise((resolve, reject) => {
+      if (this.fault) return reject(this.fault);
+      const id = this.nextId++;
+      this.pending.set(id, { resolve, reject, ...(progress && { progress }) });
+      try {
+        this.port.send({ ...call, id });
+      } catch (cause) {
+        this.pending.delete(id);
+        reject(invalid("invalid-option", call.kind, String(cause), "plain data that can be sent to a worker"));
+      }
+    });
+  }
+
+  /** Rejects all that is pending and all that comes with "disposed". */
+  async close(): Promise<void> {
+    const crashed = this.fault !== undefined;
+    this.stopAsking(disposed());
+    if (!crashed) await this.port.close();
+  }
+
+  private receive(reply: Reply): void {
+    if (this.fault) return;
+    if (reply.kind === "crashed") {
+      this.stopAsking(new ReparamError(reply.error));
+      return void this.port.close();
+    }
+    if (reply.state) this.state = { ...this.state, ...reply.state };
+    const pending = this.pending.get(reply.id);
+    if (reply.kind === "progress") return pending?.progress?.(reply.events);
+    this.pending.delete(reply.id);
+    if (reply.kind === "done") pending?.resolve(reply.value as never);
+    else pending?.reject(new ReparamError(reply.error));
+  }
+
+  private stopAsking(fault: ReparamError): void {
+    this.fault = fault;
+    for (const { reject } of this.pending.values()) reject(fault);
+    this.pending.clear();
+  }
+}

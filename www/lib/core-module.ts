@@ -1,0 +1,43 @@
+/** The wasm core as seen from here: what `wasm-bindgen` makes must fit these types (`wasm.ts` checks it). */
+
+import type { Encoding, OwnData, Values } from "./data.js";
+import type { Figures, TrainEvent } from "./events.js";
+import type { Catalogue, Info } from "./info.js";
+
+export interface CoreModule {
+  readonly Core: CoreClass;
+  catalogue(): Catalogue;
+  /** Throws what is wrong with the options of `create`; allocates nothing. */
+  check(options: unknown): void;
+  /** Calls `listener` with the text of a panic, after which this module must not be used again. */
+  onPanic(listener: (text: string) => void): void;
+}
+
+export interface CoreClass {
+  create(options: unknown): Promise<Core>;
+  load(bytes: Uint8Array, options: unknown): Promise<Core>;
+}
+
+/** One model. Not re-entrant: a second call while a promise is pending is refused, hence the queue of `engine.ts`. */
+export interface Core {
+  info(): Info;
+  step(): number;
+  set(controls: unknown): void;
+  begin(values: OwnData["values"], shape: unknown, labels: unknown, options: unknown, validation: unknown): Promise<void>;
+  /** One chunk of steps, of about `budgetMs`. */
+  advance(budgetMs: number): Promise<Advance>;
+  /** Ends the training: finished, broken off or aborted. */
+  end(): Promise<void>;
+  evaluate(values: OwnData["values"], shape: unknown, options: unknown): Promise<Figures>;
+  encode(values: OwnData["values"], shape: unknown): Promise<Encoding>;
+  decode(z: Float32Array, shape: unknown): Promise<Values>;
+  reconstruct(values: OwnData["values"], shape: unknown): Promise<Values>;
+  sample(n: number, options: unknown): Promise<Values>;
+  save(): Promise<Uint8Array<ArrayBuffer>>;
+  dispose(): void;
+}
+
+export interface Advance {
+  events: TrainEvent[];
+  done: boolean;
+}

@@ -1,0 +1,163 @@
+/**
+ * One model and its queue of calls: the same on a worker and on the calling thread.
+ *
+ * The core does one thing at a time, so calls wait in line; while a training runs, chunks of it alternate with whatever calls
+ * have come in. Knows nothing of threads: requests come by `receive`, replies leave by `reply`.
+ */
+
+import type { Core, CoreModule } from "./core-module.js";
+import { ReparamError, disposed, toFields } from "./errors.js";
+import { macrotask } from "./macrotask.js";
+import type { Answers, Call, Reply, Request, State } from "./messages.js";
+
+export class Engine {
+  private readonly load: () => Promise<CoreModule>;
+  private readonly reply: (reply: Reply) => void;
+  private readonly budgetMs: number;
+  private readonly queue: Request[] = [];
+  private core: Core | undefined;
+  /** The id of the `train` call that runs. */
+  private run: number | undefined;
+  private pumping: Promise<void> | undefined;
+  private closed = false;
+  private crashed = false;
+
+  /** `budgetMs`: how long a chunk of training may keep other calls waiting. */
+  constructor(load: () => Promise<CoreModule>, reply: (reply: Reply) => void, budgetMs: number) {
+    this.load = load;
+    this.reply = reply;
+    this.budgetMs = budgetMs;
+  }
+
+  receive(request: Request): void {
+    this.queue.push(request);
+    this.pumping ??= this.pump();
+  }
+
+  /** Frees the core as soon as the call under way is over; the calls in line and a training that runs are dropped. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.pumping;
+    if (this.crashed || this.core === undefined) return;
+    if (this.run !== undefined) await this.core.end();
+    this.core.dispose();
+    this.core = undefined;
+  }
+
+  /** Gives up for good: a trapped core must not be entered again. */
+  crash(thrown: unknown): void {
+    if (this.crashed) return;
+    this.crashed = true;
+    this.reply({ kind: "crashed", error: { ...toFields(thrown), code: "internal" } });
+  }
+
+  private async pump(): Promise<void> {
+    while (this.usable && (this.queue.length > 0 || this.run !== undefined)) {
+      for (const request of this.queue.splice(0)) if (this.usable) await this.serve(request);
+      if (this.usable && this.run !== undefined) {
+        await this.advance(this.run);
+        await macrotask();
+      }
+    }
+    this.pumping = undefined;
+  }
+
+  private get usable(): boolean {
+    return !this.closed && !this.crashed;
+  }
+
+  private async serve(request: Request): Promise<void> {
+    const { id } = request;
+    try {
+      if (request.kind === "train") await this.begin(request);
+      else {
+        const value = await this.answer(request);
+        this.reply({ kind: "done", id, value, state: this.state(request.kind === "create" || request.kind === "load") });
+      }
+    } catch (thrown) {
+      this.fail(id, thrown);
+    }
+  }
+
+  private async answer(call: Exclude<Call, { kind: "train" }>): Promise<Answers[keyof Answers]> {
+    switch (call.kind) {
+      case "create":
+        this.core = await (await this.module()).Core.create(call.options);
+        return;
+      case "load":
+        this.core = await (await this.module()).Core.load(call.bytes, call.options);
+        return;
+      case "stop":
+        return this.end();
+      case "set":
+        return this.alive().set(call.controls);
+      case "evaluate":
+        return this.alive().evaluate(call.data.values, call.data.shape, call.options);
+      case "encode":
+        return this.alive().encode(call.data.values, call.data.shape);
+      case "decode":
+        return this.alive().decode(call.z, call.shape);
+      case "reconstruct":
+        return this.alive().reconstruct(call.data.values, call.data.shape);
+      case "sample":
+        return this.alive().sample(call.n, call.options);
+      case "save":
+        return this.alive().save();
+    }
+  }
+
+  private async begin({ id, data, validation, options }: Extract<Request, { kind: "train" }>): Promise<void> {
+    await this.alive().begin(data.values, data.shape, data.labels, options, validation);
+    this.run = id;
+    this.reply({ kind: "progress", id, events: [], state: stateOf(this.alive(), true) });
+  }
+
+  private async advance(id: number): Promise<void> {
+    try {
+      const { events, done } = await this.alive().advance(this.budgetMs);
+      this.reply({ kind: "progress", id, events, state: stateOf(this.alive()) });
+      if (done) await this.end();
+    } catch (thrown) {
+      this.run = undefined;
+      await this.core?.end().catch(() => {}); // the first fault is the one to tell
+      this.fail(id, thrown);
+    }
+  }
+
+  /** Ends the training that runs, if one does, and answers its call. */
+  private async end(): Promise<void> {
+    const id = this.run;
+    if (id === undefined) return;
+    this.run = undefined;
+    try {
+      await this.alive().end();
+      this.reply({ kind: "done", id, value: undefined, state: this.state(true) });
+    } catch (thrown) {
+      this.fail(id, thrown);
+    }
+  }
+
+  private fail(id: number, thrown: unknown): void {
+    if (thrown instanceof WebAssembly.RuntimeError) return this.crash(thrown);
+    this.reply({ kind: "failed", id, error: toFields(thrown), state: this.state(false) });
+  }
+
+  private async module(): Promise<CoreModule> {
+    const module = await this.load();
+    module.onPanic((text) => this.crash(new ReparamError({ code: "internal", message: text })));
+    return module;
+  }
+
+  private alive(): Core {
+    if (this.core === undefined) throw disposed();
+    return this.core;
+  }
+
+  private state(withInfo: boolean): State | undefined {
+    return this.core && stateOf(this.core, withInfo);
+  }
+}
+
+function stateOf(core: Core, withInfo = false): State {
+  return withInfo ? { step: core.step(), info: core.info() } : { step: core.step() };
+}

@@ -1,0 +1,32 @@
+/** What training reports. All figures are in nats per example: summed over the example, averaged over examples. */
+
+export type TrainEvent = StepEvent | EpochEvent;
+
+/** Sent at every multiple of `logEvery` and at the last step; figures are means since the previous one. */
+export interface StepEvent extends Figures {
+  kind: "step";
+  /** Steps done by this model in all, counted from 1. */
+  step: number;
+  /** Epochs done, with fractions. */
+  epoch: number;
+  /** What is optimised: reconstruction + β · kl for the ELBO. */
+  loss: number;
+}
+
+/** Sent at the end of every epoch. */
+export interface EpochEvent {
+  kind: "epoch";
+  epoch: number;
+  step: number;
+  /** Figures on the held-out examples, where `validation` was given. */
+  validation?: Figures;
+}
+
+export interface Figures {
+  /** −(reconstruction + kl), whatever β is. */
+  elbo: number;
+  /** E_q[−log p(x|z)]. */
+  reconstruction: number;
+  /** KL(q(z|x) ‖ p(z)), unweighted. */
+  kl: number;
+}

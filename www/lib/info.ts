@@ -1,0 +1,47 @@
+/** What a model and the core say about themselves. */
+
+export interface Info {
+  /** Which backend runs. */
+  backend: "webgpu" | "cpu";
+  /** Why this backend was taken, in words. */
+  reason: string;
+  /** The GPU adapter as far as the browser tells; on the CPU what stands in for it. */
+  adapter: string;
+  /** Number of trainable parameters. */
+  parameters: number;
+  /** Bytes that the model and its plans hold on the device. */
+  bytes: number;
+  /** The latest training plan, or null before the first training. */
+  plan: { dispatches: number; text: string } | null;
+}
+
+/** Everything that can be chosen: for each part of the options, its kinds. */
+export type Catalogue = Readonly<Record<"encoder" | "latent" | "likelihood" | "objective", readonly CatalogueEntry[]>>;
+
+export interface CatalogueEntry {
+  /** The `kind` of the option object. */
+  kind: string;
+  parameters: readonly CatalogueParameter[];
+}
+
+export type CatalogueParameter = NumberParameter | ChoiceParameter;
+
+export interface NumberParameter {
+  name: string;
+  /** `"integers"` is a list. */
+  type: "integer" | "number" | "integers";
+  /** Null where it has to be given. */
+  default: number | readonly number[] | null;
+  /** The smallest and the largest value taken, of each element where it is a list. */
+  min: number;
+  max: number;
+  /** Whether `vae.set` can move it. */
+  live: boolean;
+}
+
+export interface ChoiceParameter {
+  name: string;
+  type: "choice";
+  default: string;
+  choices: readonly string[];
+}

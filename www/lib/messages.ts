@@ -1,0 +1,75 @@
+/** Every message between a page and its worker. */
+
+import type { Encoding, OwnData, Values } from "./data.js";
+import type { ErrorFields } from "./errors.js";
+import type { Figures, TrainEvent } from "./events.js";
+import type { Info } from "./info.js";
+import type { WasmSource } from "./options.js";
+
+/** What the core can be asked, one kind a command. */
+export type Call =
+  | { kind: "create"; options: unknown }
+  | { kind: "load"; bytes: Uint8Array<ArrayBuffer>; options: unknown }
+  | { kind: "set"; controls: unknown }
+  | { kind: "train"; data: OwnData; validation: OwnData | undefined; options: unknown }
+  /** Ends the training that runs; done with nothing to end. */
+  | { kind: "stop" }
+  | { kind: "evaluate"; data: OwnData; options: unknown }
+  | { kind: "encode"; data: OwnData }
+  | { kind: "decode"; z: Float32Array<ArrayBuffer>; shape: number[] | undefined }
+  | { kind: "reconstruct"; data: OwnData }
+  | { kind: "sample"; n: number; options: unknown }
+  | { kind: "save" };
+
+/** What each call answers. A `train` is answered when the training has ended. */
+export interface Answers {
+  create: void;
+  load: void;
+  set: void;
+  train: void;
+  stop: void;
+  evaluate: Figures;
+  encode: Encoding;
+  decode: Values;
+  reconstruct: Values;
+  sample: Values;
+  save: Uint8Array<ArrayBuffer>;
+}
+
+export type Request = Call & { id: number };
+
+/** To a worker, before anything else: where the wasm is, when it is not beside the worker. */
+export interface WasmMessage {
+  kind: "wasm";
+  source: WasmSource;
+}
+
+export type ToWorker = Request | WasmMessage;
+
+export type Reply =
+  | { kind: "done"; id: number; value: Answers[keyof Answers]; state: State | undefined }
+  | { kind: "failed"; id: number; error: ErrorFields; state: State | undefined }
+  /** After every chunk of a training, with or without events. */
+  | { kind: "progress"; id: number; events: TrainEvent[]; state: State }
+  /** The core cannot be used any more; nothing pending will be answered. */
+  | { kind: "crashed"; error: ErrorFields };
+
+/** What can be read from a model without asking; `info` only where it may have changed. */
+export interface State {
+  step: number;
+  info?: Info;
+}
+
+/** The buffers of a message that move instead of being copied: those of its typed arrays, one level of objects deep. */
+export function transfers(message: object): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  const visit = (value: unknown, depth: number) => {
+    if (ArrayBuffer.isView(value)) {
+      if (value.buffer instanceof ArrayBuffer) buffers.add(value.buffer);
+    } else if (depth < 2 && typeof value === "object" && value !== null) {
+      for (const field of Object.values(value)) visit(field, depth + 1);
+    }
+  };
+  visit(message, 0);
+  return [...buffers];
+}

@@ -1,0 +1,137 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/** A variational auto-encoder: what can be done with it, wherever its engine runs. */
+
+import { Client } from "./client.js";
+import { copyData, copyLatents } from "./data.js";
+import type { Data, Encoding, Latents, Values } from "./data.js";
+import { ReparamError, invalid, toFields } from "./errors.js";
+import type { Figures, TrainEvent } from "./events.js";
+import type { Catalogue, Info } from "./info.js";
+import type { Call } from "./messages.js";
+import type { Controls, EvaluateOptions, HostOptions, SampleOptions, TrainOptions, VaeOptions, WasmSource } from "./options.js";
+import type { Connect } from "./port.js";
+import { loadHere } from "./thread-port.js";
+import { Training } from "./training.js";
+
+/**
+ * Calls may overlap: they are carried out one at a time, and during a training between its chunks of steps.
+ * Arrays given are copied first: they stay yours. Every promise rejects with a `ReparamError`.
+ */
+export abstract class Model implements AsyncDisposable {
+  readonly #client: Client;
+
+  protected constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** Everything that can be chosen, with ranges and defaults. Loads the core on the calling thread. */
+  static async catalogue(host: { wasm?: WasmSource } = {}): Promise<Catalogue> {
+    return (await loadHere(host.wasm)).catalogue();
+  }
+
+  /** Resolves when `create` would take these options, and rejects as `create` would; allocates nothing. */
+  static async check(options: VaeOptions): Promise<void> {
+    const { wasm, core } = split(options);
+    const module = await loadHere(wasm);
+    try {
+      module.check(core);
+    } catch (thrown) {
+      throw new ReparamError(toFields(thrown));
+    }
+  }
+
+  /** Backend, adapter, number of parameters, bytes held, and the latest training plan. */
+  get info(): Info {
+    return this.#client.info!; // set by the answer to `create`
+  }
+
+  /** Steps done in all, as far as the engine has reported; final once a training has ended, however it ended. */
+  get step(): number {
+    return this.#client.step;
+  }
+
+  /**
+   * Trains on `data`, counting on from where the model stands, while the iterator is read; the first `next` begins.
+   * Leaving the loop ends the training after the steps under way, and the model can go on. Training does not wait for its
+   * reader: unread events queue up. Rejects with "busy" while another training runs, with "aborted" when `signal` is.
+   */
+  train(data: Data, options: TrainOptions): AsyncIterableIterator<TrainEvent> {
+    const { signal, validation, ...core } = options ?? {};
+    const prepare = async () => ({
+      kind: "train" as const,
+      data: await copyData(data, "data"),
+      validation: validation && (await copyData(validation, "validation")),
+      options: core,
+    });
+    return new Training(this.#client, prepare, signal);
+  }
+
+  /** Means over all of `data`, each example counted once, in nats per example. */
+  async evaluate(data: Data, options: EvaluateOptions = {}): Promise<Figures> {
+    return this.#client.call({ kind: "evaluate", data: await copyData(data, "data"), options });
+  }
+
+  /** q(z|x) of each example: `mean` and `logvar`, both `(n, size)`. */
+  async encode(data: Data): Promise<Encoding> {
+    return this.#client.call({ kind: "encode", data: await copyData(data, "data") });
+  }
+
+  /** The mean of p(x|z): `z` is `(n, size)`, the result `(n, height, width, channels)`. */
+  async decode(z: Float32Array | Latents): Promise<Values> {
+    return this.#client.call({ kind: "decode", ...copyLatents(z) });
+  }
+
+  /** The mean of p(x|z) at the mean of q(z|x): the same shape as `data`. */
+  async reconstruct(data: Data): Promise<Values> {
+    return this.#client.call({ kind: "reconstruct", data: await copyData(data, "data") });
+  }
+
+  /** The mean of p(x|z) for `n` draws of z from the prior: `(n, height, width, channels)`. */
+  async sample(n: number, options: SampleOptions = {}): Promise<Values> {
+    return this.#client.call({ kind: "sample", n, options });
+  }
+
+  /** Moves live controls of the objective; the next chunk of steps uses them. */
+  async set(controls: Controls): Promise<void> {
+    return this.#client.call({ kind: "set", controls });
+  }
+
+  /** The model with its options, optimiser, step, seed and place in the data, as the bytes of a .safetensors file. */
+  async save(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#client.call({ kind: "save" });
+  }
+
+  /** Frees the worker, the device and all memory. What is pending, and every later call, rejects with "disposed". */
+  async dispose(): Promise<void> {
+    return this.#client.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
+
+/** Connects, makes or loads a model there, and lets go of the connection when that fails. */
+export async function open(connect: Connect, call: Call & { kind: "create" | "load" }): Promise<Client> {
+  const client = new Client(connect);
+  try {
+    await client.call(call);
+    return client;
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+/** The options that say where to run, and those for the core. */
+export function split<T extends HostOptions>(options: T): HostOptions & { core: Omit<T, keyof HostOptions> } {
+  if (typeof options !== "object" || options === null) throw invalid("invalid-option", "options", String(options), "an object");
+  const { worker, wasm, ...core } = options;
+  return { worker, wasm, core };
+}
+
+/** A copy of the bytes of a saved model. */
+export function copyFile(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (!(bytes instanceof Uint8Array)) throw invalid("invalid-data", "bytes", String(bytes), "the Uint8Array that `save` gave");
+  return bytes.slice();
+}

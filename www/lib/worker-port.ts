@@ -1,0 +1,52 @@
+/** An engine in a module worker, also where the package is served from another origin than the page. */
+
+import { ReparamError, toFields } from "./errors.js";
+import { transfers } from "./messages.js";
+import type { Reply, ToWorker } from "./messages.js";
+import type { HostOptions, WasmSource } from "./options.js";
+import type { Connect } from "./port.js";
+
+export function workerPort(where: HostOptions["worker"], wasm: WasmSource | undefined): Connect {
+  return (receive) => {
+    const worker = start(where);
+    const send = (message: ToWorker) => worker.postMessage(message, transfers(message));
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault(); // told by a rejection, not by the console
+      receive({ kind: "crashed", error: { code: "internal", message: event.message || LOAD_FAILED } });
+    };
+    worker.onmessageerror = () => receive({ kind: "crashed", error: toFields("a message of the worker could not be read") });
+    if (wasm !== undefined) worker.postMessage({ kind: "wasm", source: wasm instanceof URL ? wasm.href : wasm } satisfies ToWorker);
+    return { send, close: async () => worker.terminate() }; // this frees the device and the wasm memory at once
+  };
+}
+
+function start(where: HostOptions["worker"]): Worker {
+  try {
+    if (typeof where === "function") return where();
+    if (typeof where === "string" || where instanceof URL) return startAt(new URL(where, location.href));
+    const here = import.meta.url;
+    if (isForeign(new URL(here))) return startAt(new URL("./worker.js", here));
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module" }); // bundlers look for just this form
+  } catch (cause) {
+    throw new ReparamError({ code: "internal", message: `the worker could not be started: ${String(cause)}; \`worker: false\` runs without` }, { cause });
+  }
+}
+
+/** A worker may not be started from another origin, but a script of ours may import from there. */
+function startAt(url: URL): Worker {
+  if (!isForeign(url)) return new Worker(url, { type: "module" });
+  const shim = URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: "text/javascript" }));
+  const worker = new Worker(shim, { type: "module" });
+  const forget = () => URL.revokeObjectURL(shim);
+  worker.addEventListener("message", forget, { once: true });
+  worker.addEventListener("error", forget, { once: true });
+  return worker;
+}
+
+/** Bundlers may put a `file:` address in place of `import.meta.url`; that says nothing of where the page is. */
+function isForeign(url: URL): boolean {
+  return /^https?:$/.test(url.protocol) && url.origin !== location.origin;
+}
+
+const LOAD_FAILED = "the worker failed to load: it needs dist/worker.js and the files beside it (or give its URL as `worker`)";

@@ -1,0 +1,71 @@
+/** What can be chosen, as the core states it: the controls of the page are built from this, so a new variant appears without new code here. */
+import { Vae } from "reparam";
+
+export const SECTIONS = ["encoder", "latent", "likelihood", "objective"] as const;
+export type Section = (typeof SECTIONS)[number];
+export type Value = number | number[] | string;
+
+export interface Parameter {
+  name: string;
+  type: "integer" | "number" | "integers" | "choice";
+  default: Value;
+  min: number;
+  max: number;
+  /** The words of a choice. */
+  choices: string[];
+  /** May be changed while a model trains. */
+  live: boolean;
+}
+
+export interface Variant {
+  kind: string;
+  parameters: Parameter[];
+}
+
+export type Catalogue = Record<Section, Variant[]>;
+
+/** What the page begins with where the core has no default, or one that digits can better. */
+const BEGINNINGS: Record<string, Value> = {
+  "encoder.mlp.hidden": [400],
+  "encoder.conv.channels": [32, 32, 64, 64],
+  "encoder.conv.hidden": [256],
+  "latent.gaussian.size": 20,
+};
+
+const bounded = (name: string, type: Parameter["type"], initial: Value, min: number, max: number, live = false): Parameter => ({ name, type, default: initial, min, max, choices: [], live });
+
+/** What the page shows before the core has loaded. */
+export const FALLBACK: Catalogue = {
+  encoder: [{ kind: "mlp", parameters: [bounded("hidden", "integers", [400], 1, 4096)] }],
+  latent: [{ kind: "gaussian", parameters: [bounded("size", "integer", 20, 1, 512)] }],
+  likelihood: [{ kind: "bernoulli", parameters: [] }],
+  objective: [{ kind: "elbo", parameters: [bounded("beta", "number", 1, 0, 1e6, true)] }],
+};
+
+/** The core's catalogue. Where the core cannot be reached the page still shows its controls, and building the model tells why. */
+export async function readCatalogue(): Promise<Catalogue> {
+  const core: CoreCatalogue | null = await Vae.catalogue().catch(() => null);
+  if (!core) return FALLBACK;
+  const variants = (section: Section) =>
+    core[section].map(({ kind, parameters }) => ({ kind, parameters: parameters.map((parameter) => readParameter(`${section}.${kind}`, parameter)) }));
+  return { encoder: variants("encoder"), latent: variants("latent"), likelihood: variants("likelihood"), objective: variants("objective") };
+}
+
+type CoreCatalogue = Readonly<Record<Section, readonly { kind: string; parameters: readonly CoreParameter[] }[]>>;
+
+/** A parameter without a default has to be given; a choice has no bounds, and the others no choices. */
+interface CoreParameter {
+  name: string;
+  type: Parameter["type"];
+  default?: number | string | readonly number[] | null;
+  min?: number;
+  max?: number;
+  choices?: readonly string[];
+  live?: boolean;
+}
+
+function readParameter(path: string, { name, type, default: initial, min = 0, max = 0, choices = [], live = false }: CoreParameter): Parameter {
+  const given = Array.isArray(initial) ? [...initial] : (initial as number | string | null | undefined);
+  const least = type === "choice" ? choices[0]! : type === "integers" ? [min] : min;
+  return { name, type, default: BEGINNINGS[`${path}.${name}`] ?? given ?? least, min, max, choices: [...choices], live };
+}

@@ -1,0 +1,82 @@
+/** Everything that decides a run. Two pages with the same configuration draw the same curve on the same backend. */
+import type { VaeOptions } from "reparam";
+import type { Catalogue, Parameter, Section, Value, Variant } from "./catalogue";
+
+/** An option object of the package: its kind and that kind's parameters. */
+export type Choice = { kind: string } & { [parameter: string]: Value };
+export const BACKENDS = ["auto", "webgpu", "cpu"] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+export interface Config extends Record<Section, Choice> {
+  learningRate: number;
+  batchSize: number;
+  seed: number;
+  backend: Backend;
+}
+
+const outside = (name: string, type: Parameter["type"], initial: number, min: number, max: number): Parameter => ({ name, type, default: initial, min, max, choices: [], live: false });
+
+/** The numbers that belong to no variant. */
+export const NUMBERS = {
+  learningRate: outside("learningRate", "number", 1e-3, 1e-6, 1),
+  batchSize: outside("batchSize", "integer", 128, 1, 4096),
+  seed: outside("seed", "integer", 0, 0, 2 ** 32 - 1),
+};
+
+export function defaultChoice(variant: Variant): Choice {
+  return { kind: variant.kind, ...Object.fromEntries(variant.parameters.map((parameter) => [parameter.name, parameter.default])) };
+}
+
+export function defaultConfig(catalogue: Catalogue): Config {
+  return {
+    encoder: defaultChoice(catalogue.encoder[0]!),
+    latent: defaultChoice(catalogue.latent[0]!),
+    likelihood: defaultChoice(catalogue.likelihood[0]!),
+    objective: defaultChoice(catalogue.objective[0]!),
+    learningRate: Number(NUMBERS.learningRate.default),
+    batchSize: Number(NUMBERS.batchSize.default),
+    seed: Number(NUMBERS.seed.default),
+    backend: "auto",
+  };
+}
+
+/** Whether `value` may stand for `parameter`. A list of integers may be one integer where it means the same for every layer. */
+export function fits(value: Value, { type, min, max, choices, default: initial }: Parameter): boolean {
+  const inRange = (x: number) => Number.isFinite(x) && x >= min && x <= max;
+  switch (type) {
+    case "choice":
+      return choices.includes(String(value));
+    case "number":
+      return typeof value === "number" && inRange(value);
+    case "integer":
+      return Number.isInteger(value) && inRange(Number(value));
+    case "integers":
+      if (typeof value === "number") return typeof initial === "number" && Number.isInteger(value) && inRange(value);
+      return Array.isArray(value) && value.every((x) => Number.isInteger(x) && inRange(x));
+  }
+}
+
+export function variantOf(catalogue: Catalogue, section: Section, kind: string): Variant | undefined {
+  return catalogue[section].find((variant) => variant.kind === kind);
+}
+
+export function latentSize(config: Config): number {
+  return Number(config.latent["size"]);
+}
+
+export function beta(config: Config): number {
+  return Number(config.objective["beta"] ?? 1);
+}
+
+/** The options of `Vae.create`, for digits of 28 × 28. Kinds and parameters come from the core's catalogue, which may know more than the types here. */
+export function modelOptions({ encoder, latent, likelihood, objective, seed, backend }: Config): VaeOptions {
+  const options = { input: { kind: "image", height: 28, width: 28, channels: 1 }, encoder, latent, likelihood, objective, seed, backend };
+  return options as unknown as VaeOptions;
+}
+
+/** Starting points worth seeing. */
+export const PRESETS: { name: "digits" | "map" | "convolution"; encoder: string; latent: number }[] = [
+  { name: "digits", encoder: "mlp", latent: 20 },
+  { name: "map", encoder: "mlp", latent: 2 },
+  { name: "convolution", encoder: "conv", latent: 20 },
+];

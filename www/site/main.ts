@@ -1,0 +1,4 @@
+import "./base.css";
+import { registerElements } from "./elements";
+
+registerElements();

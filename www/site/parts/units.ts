@@ -1,0 +1,44 @@
+/** KL by dimension of the latent: which dimensions the encoder uses, and which it leaves at the prior. */
+import { html } from "lit";
+import { ACTIVE_NATS, type Codes } from "../codes";
+import { dimensionKl } from "../formulas";
+import { Part } from "../part";
+import { number, t } from "../words";
+import "./units.css";
+
+/** Up to this many bars have room for a number. */
+const LABELLED = 32;
+
+export class Units extends Part {
+  #of: Codes | null = null;
+  #kl: Float32Array = new Float32Array();
+
+  protected override render() {
+    const { codes, plane } = this.studio.pictures;
+    if (codes !== this.#of) {
+      this.#of = codes;
+      this.#kl = codes?.klByDimension() ?? new Float32Array();
+    }
+    const kl = codes ? this.#kl : new Float32Array(plane.size);
+    const top = Math.max(0.5, ...kl);
+    const active = kl.filter((nats) => nats >= ACTIVE_NATS).length;
+    const total = kl.reduce((a, b) => a + b, 0);
+    const summary = t("units.summary", { active, size: kl.length, threshold: number(ACTIVE_NATS, 2), total: number(total, 1) });
+    return html`
+      <header>
+        <h2>${t("units.title")}</h2>
+        <p>${t("units.text")}</p>
+        <p class="formula">${dimensionKl}</p>
+      </header>
+      <div class="bars" role="img" aria-label=${summary}>
+        ${Array.from(
+          kl,
+          (nats, j) => html`<div class=${nats >= ACTIVE_NATS ? "active" : ""} title="z${j + 1}: ${number(nats, 2)}">
+            <b style="height: ${((100 * nats) / top).toFixed(1)}%"></b>${kl.length <= LABELLED ? html`<small>${j + 1}</small>` : ""}
+          </div>`,
+        )}
+      </div>
+      <p class="note">${codes ? summary : t("units.empty")}</p>
+    `;
+  }
+}
