@@ -1,7 +1,8 @@
 // dw[kh, kw, ci, co] = Σ_{b, oh, ow} x[b, oh·STRIDE + kh − PAD, ow·STRIDE + kw − PAD, ci] · dy[b, oh, ow, co], zero outside x.
 // x: (BATCH, H, W, CI); dy: (BATCH, OH, OW, CO); dw: (KH, KW, CI, CO), or (KH, KW, CO, CI) with W_SWAPPED.
 // For each tap (z) a product with a long sum and few results: its lines are the image rows (b, oh), shared out among the SPLIT threads of
-// a tile. The tile is that of gemm.wgsl.
+// a tile. With few channels (MERGED) z is a row kh of the window instead, and (kw, ci) are rows of the product: they are neighbours in x.
+// The tile is that of gemm.wgsl.
 
 #import gemm
 
@@ -9,6 +10,21 @@
 #hook fn load_b(i: u32) -> f32
 #hook fn store(i: u32, value: f32)
 
+#if MERGED
+fn span(z: u32, line: u32) -> vec4<u32> {
+  let h = i32(line % OH * STRIDE + z) - i32(PAD);
+  if (h < 0 || h >= i32(H)) {
+    return vec4<u32>();
+  }
+  let start = (i32(line / OH * H) + h) * i32(W) - i32(PAD);
+  return vec4<u32>(u32(start * i32(CI)), line * (OW * CO), 0u, OW);
+}
+
+fn exists(k: u32, row: u32) -> bool {
+  let at = k * A_ROW + row;
+  return at >= PAD * CI && at < (PAD + W) * CI;
+}
+#else
 fn span(z: u32, line: u32) -> vec4<u32> {
   let h = i32(line % OH * STRIDE + z / KW) - i32(PAD);
   if (h < 0 || h >= i32(H)) {
@@ -21,11 +37,19 @@ fn span(z: u32, line: u32) -> vec4<u32> {
   let start = (i32(line / OH * H) + h) * i32(W) + i32(kw) - i32(PAD);
   return vec4<u32>(u32(start * i32(CI)), line * (OW * CO), first, end);
 }
+#end
 
 fn emit(z: u32, row: u32, col: u32, value: f32) {
-#if W_SWAPPED
-  store((z * CO + col) * CI + row, value);
+#if MERGED
+  let tap = z * KW + row / CI;
+  let ci = row % CI;
 #else
-  store((z * CI + row) * CO + col, value);
+  let tap = z;
+  let ci = row;
+#end
+#if W_SWAPPED
+  store((tap * CO + col) * CI + ci, value);
+#else
+  store((tap * CI + ci) * CO + col, value);
 #end
 }

@@ -1,20 +1,29 @@
 // C[z, row, col] = Σ_k A[z, row, k] · B[z, k, col], the inner part of every matrix product and convolution.
 //
-// A thread holds a tile of 4·ROW_QUADS (or ROW_SUB = 1) rows × 4·QUADS columns in registers; a workgroup has THREADS_X × THREADS_Y tiles,
-// and SPLIT threads a tile that share the sum over k and add their parts in a fixed order.
+// A thread holds a tile of 4·ROW_QUADS rows × 4·QUADS columns in registers (one row with ROW_SUB = 1, one column with ONE_COL); a workgroup
+// has THREADS_X × THREADS_Y tiles, and SPLIT threads a tile that share the sum over k and add their parts in a fixed order.
 // What A and B are is said by the file that imports this one:
 //
 // - TALL = 0: k runs along a row of A, in TAPS runs of DEPTH neighbours. `a_row(z, row) -> vec3<i32>` is what a row's runs have in common,
 //   `a_tap(row, z, tap) -> u32` where run `tap` of a row starts, or NONE where it is all zero; `b_tap(z, tap) -> u32` where B starts for it.
 // - TALL = 1: rows of A are neighbours (A is stored k by row). k comes in LINES, and `span(z, line)` is (where A starts for the line's k = 0,
-//   where B does, first k, end of k).
+//   where B does, first k, end of k). With TALL_EDGE, `exists(k, row)` says whether an element of A does.
 //
-// B[k, col] is at start + k · B_ROW + col, or with TB at start + col · B_ROW + k. `emit(z, row, col, value)` takes the results.
+// With ONES the last row of A is not stored and all ones, so that the last row of C is the sum of B's rows.
+//
+// B[k, col] is at start + k · B_ROW + col, or with TB at start + col · B_ROW + k; one column is stored along k. `emit(z, row, col, value)`
+// takes the results.
 
 const NONE = 0xFFFFFFFFu;
 
+#if ONE_COL
+alias Part = f32;
+#else
+alias Part = vec4<f32>;
+#end
+
 #if SPLIT_MANY
-var<workgroup> parts: array<vec4<f32>, PARTS_SIZE>;
+var<workgroup> parts: array<Part, PARTS_SIZE>;
 #end
 
 @compute @workgroup_size(THREADS_X, THREADS_Y, SPLIT)
@@ -34,7 +43,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #for p in ROW_QUADS
 #for s in ROW_SUB
 #for q in QUADS
+#if ONE_COL
+  var c$p$s$q = 0.0;
+#else
   var c$p$s$q = vec4<f32>();
+#end
 #end
 #end
 #end
@@ -48,7 +61,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #if ONE_ROW
       let x$p0 = load_a(a + k * A_ROW);
 #else
+#if TALL_EDGE
+      let e$p = row0 + $pu * 4u;
+      let x$p = select(vec4<f32>(), load_a_x4(a + k * A_ROW + $pu * 4u),
+        vec4<bool>(exists(k, e$p), exists(k, e$p + 1u), exists(k, e$p + 2u), exists(k, e$p + 3u)));
+#else
+#if ONES
+      let e$p = vec4<u32>(row0 + $pu * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+      let x$p = select(load_a_x4(a + k * A_ROW + $pu * 4u), vec4<f32>(1.0), e$p == vec4<u32>(ROWS - 1u));
+#else
       let x$p = load_a_x4(a + k * A_ROW + $pu * 4u);
+#end
+#end
       let x$p0 = x$p.x;
       let x$p1 = x$p.y;
       let x$p2 = x$p.z;
@@ -56,11 +80,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #for q in QUADS
+#if ONE_COL
+      let y$q = load_b(b + k);
+#else
 #if TB
       let b$q = b + (col0 + $qu * 4u) * B_ROW + k;
       let y$q = vec4<f32>(load_b(b$q), load_b(b$q + B_ROW), load_b(b$q + 2u * B_ROW), load_b(b$q + 3u * B_ROW));
 #else
       let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * 4u);
+#end
 #end
 #end
 #for p in ROW_QUADS
@@ -99,6 +127,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #end
+#if ONE_COL
+      let y = load_b_x4(b + k);
+#for p in ROW_QUADS
+#for s in ROW_SUB
+      c$p$s0 += dot(x$p$s, y);
+#end
+#end
+#else
 #for q in QUADS
 #if TB
 #for j in 4
@@ -123,6 +159,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #end
+#end
     }
 #end
 #if DEPTH_TAIL
@@ -140,11 +177,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #for q in QUADS
+#if ONE_COL
+      let y$q = load_b(b + k);
+#else
 #if TB
       let b$q = b + (col0 + $qu * 4u) * B_ROW + k;
       let y$q = vec4<f32>(load_b(b$q), load_b(b$q + B_ROW), load_b(b$q + 2u * B_ROW), load_b(b$q + 3u * B_ROW));
 #else
       let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * 4u);
+#end
 #end
 #end
 #for p in ROW_QUADS
@@ -169,23 +210,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
   workgroupBarrier();
   for (var t = at.z; t < TILE_QUADS; t += SPLIT) {
-    var total = vec4<f32>();
+    var total = Part();
     for (var s = 0u; s < SPLIT; s++) {
       total += parts[home + s * TILE_QUADS + t];
     }
-    emit4(z, row0 + t / QUADS, col0 + t % QUADS * 4u, total);
+    emit_part(z, row0 + t / QUADS, col0 + t % QUADS * 4u, total);
   }
 #else
 #if UNROLL_STORE
 #for p in ROW_QUADS
 #for s in ROW_SUB
 #for q in QUADS
-  emit4(z, row0 + $pu * 4u + $su, col0 + $qu * 4u, c$p$s$q);
+  emit_part(z, row0 + $pu * 4u + $su, col0 + $qu * 4u, c$p$s$q);
 #end
 #end
 #end
 #else
-  var results: array<vec4<f32>, TILE_QUADS>;
+  var results: array<Part, TILE_QUADS>;
 #for p in ROW_QUADS
 #for s in ROW_SUB
 #for q in QUADS
@@ -194,16 +235,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
   for (var t = 0u; t < TILE_QUADS; t++) {
-    emit4(z, row0 + t / QUADS, col0 + t % QUADS * 4u, results[t]);
+    emit_part(z, row0 + t / QUADS, col0 + t % QUADS * 4u, results[t]);
   }
 #end
 #end
 }
 
-fn emit4(z: u32, row: u32, col: u32, value: vec4<f32>) {
+fn emit_part(z: u32, row: u32, col: u32, value: Part) {
   if (row >= ROWS) {
     return;
   }
+#if ONE_COL
+  if (col == 0u) {
+    emit(z, row, 0u, value);
+  }
+#else
 #if COL_EDGE
   for (var j = 0u; j < min(4u, COLS - min(col, COLS)); j++) {
     emit(z, row, col + j, value[j]);
@@ -223,6 +269,7 @@ fn emit4(z: u32, row: u32, col: u32, value: vec4<f32>) {
   for (var j = 0u; j < 4u; j++) {
     emit(z, row, col + j, value[j]);
   }
+#end
 #end
 #end
 }

@@ -14,8 +14,8 @@ pub enum Error {
     Data { path: String, got: String, expected: String },
     /// Bytes that are not the file they should be.
     File { got: String, expected: String },
-    /// A value that is not finite where training needs it to be.
-    NonFinite { what: String, step: u64 },
+    /// A value that is not finite where training needs it to be; the model is what it was at step `back_at`.
+    NonFinite { what: String, step: u64, back_at: u64 },
     /// WebGPU was asked for and there is no usable adapter or device.
     WebGpuUnavailable { reason: String },
     /// The device went away; work since the last read-back did not happen.
@@ -76,7 +76,12 @@ impl fmt::Display for Error {
             Error::Shape { op, message } => write!(f, "{op}: {message}"),
             Error::Data { path, got, expected } => write!(f, "{path}: got {got}, expected {expected}"),
             Error::File { got, expected } => write!(f, "file: got {got}, expected {expected}"),
-            Error::NonFinite { what, step } => write!(f, "{what} is not finite at step {step}"),
+            Error::NonFinite { what, step, back_at } => {
+                write!(
+                    f,
+                    "{what} is not finite at step {step}; the model is back at step {back_at}: try a lower learning rate or clipNorm"
+                )
+            }
             Error::WebGpuUnavailable { reason } => write!(f, "WebGPU is not available: {reason}"),
             Error::DeviceLost { reason } => write!(f, "the GPU device was lost: {reason}"),
             Error::OutOfMemory { bytes, limit } => write!(f, "out of memory: {bytes} bytes wanted, {limit} available"),

@@ -180,7 +180,7 @@ fn stored(place: &Place) -> Stage {
 fn core_kernel(shader: &'static str, consts: &[(&'static str, usize)], loads: Vec<Stage>, out: &Place) -> Kernel {
     let inputs = (0..loads.len()).map(|input| CoreInput::new("", input)).collect();
     let consts = consts.iter().map(|(name, value)| (*name, *value as u32)).collect();
-    let core = Core { shader, consts, inputs, domain: out.meta.shape.clone(), items: [1, 1, 1] };
+    let core = Core { shader, consts, inputs, domain: out.meta.shape.clone(), store: None, items: [1, 1, 1] };
     let call = CoreCall { core, loads, op: Rc::new(NoOracle), inputs: Vec::new(), outputs: Vec::new() };
     Kernel { core: Some(call), store: stored(out), outputs: vec![target(out)], label: shader.to_string() }
 }
@@ -401,7 +401,7 @@ fn matmul_case(gpu: &mut Gpu, batch: usize, m: usize, n: usize, k: usize, ta: bo
     let pa = kit.f32(if ta { [batch, k, m] } else { [batch, m, k] }, &a);
     let pb = kit.f32(if tb { [batch, n, k] } else { [batch, k, n] }, &b);
     let out = kit.out(Meta::f32([batch, m, n]));
-    let consts = [("BATCH", batch), ("M", m), ("N", n), ("K", k), ("TA", ta.into()), ("TB", tb.into())];
+    let consts = [("BATCH", batch), ("M", m), ("N", n), ("K", k), ("TA", ta.into()), ("TB", tb.into()), ("ONES", 0)];
     let kernel = core_kernel("matmul", &consts, vec![whole(&pa), whole(&pb)], &out);
     let got = kit.run(gpu, kernel, Env::default());
     let mut want = vec![Sum::default(); batch * m * n];
@@ -471,7 +471,7 @@ fn matmul_fuses_loads_and_stores() {
             program: Program::lower(&[input(0) * (1.0 / 255.0)]),
         };
         let w = whole(&at(64, Shape::from([1, k, n])));
-        let consts = [("BATCH", 1), ("M", m), ("N", n), ("K", k), ("TA", 0), ("TB", 0)];
+        let consts = [("BATCH", 1), ("M", m), ("N", n), ("K", k), ("TA", 0), ("TB", 0), ("ONES", 0)];
         let mut kernel = core_kernel("matmul", &consts, vec![x, w], &y);
         let bias = at(64 + k * n, Shape::from([n]));
         let view = View::broadcast(&bias.meta.shape, &kernel.store.domain);

@@ -69,3 +69,27 @@ fn a_small_vae_learns_bars() {
     // The entropy of the data is log 16 = 2.8 nats; untrained, 64 pixels at log 2 each are 44.
     assert!(losses[0] > 15.0 && losses[7] < 12.0, "{losses:?}");
 }
+
+#[test]
+fn a_loss_that_explodes_is_told_and_the_model_goes_back() {
+    // Six layers of weights near 10⁴ send the squared error beyond single precision.
+    let mut options = mlp();
+    options["encoder"]["hidden"] = json!([32, 32, 32]);
+    options["likelihood"] = json!({ "kind": "gaussian", "sigma": 0.001 });
+    let mut s = session(options);
+    train(&mut s, &bars(64), json!({ "steps": 10, "batchSize": 16 }));
+    let before = wait(s.save()).expect("it is saved");
+    let values = bars(64);
+    let data = Data::check("data", Values::U8(&values), &[64, 8, 8, 1], s.model()).expect("the data fit");
+    wait(s.begin(&data, &json!({ "steps": 500, "batchSize": 16, "learningRate": 100.0 }), None)).expect("it begins");
+    let error = loop {
+        match wait(s.advance(10.0)) {
+            Ok(advance) => assert!(!advance.done, "a learning rate of 100 is survived"),
+            Err(error) => break error,
+        }
+    };
+    s.end();
+    assert_eq!(error.code(), "non-finite", "{error}");
+    assert!(error.to_string().contains("back at step 10"), "{error}");
+    assert!(wait(s.save()).expect("it is saved") == before, "the model is not what it was");
+}

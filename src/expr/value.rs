@@ -45,7 +45,7 @@ impl Env {
 }
 
 /// How many elements single-precision code computes at a time: many times a register's lanes, few enough for the L1 cache.
-pub const LANES: usize = 128;
+pub const LANES: usize = 256;
 pub type Lanes = [f32; LANES];
 
 impl Program {

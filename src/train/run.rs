@@ -6,13 +6,14 @@ use serde_json::Value;
 use crate::backend::Built;
 use crate::error::{Error, Result};
 use crate::expr::Env;
+use crate::nn::FLAT;
 use crate::plan::{Plan, Role};
 use crate::rng;
 use crate::shape::Meta;
-use crate::train::cursor::Cursor;
+use crate::train::cursor::{Cursor, Position};
 use crate::train::data::Data;
 use crate::train::options::TrainOptions;
-use crate::train::programs::{self, METRICS};
+use crate::train::programs::{self, METRICS, MOMENTS};
 use crate::train::session::Session;
 
 /// At most this many steps a submit: the rows of the order and of the metrics ring.
@@ -30,7 +31,20 @@ pub struct Run {
     validation: Option<Meta>,
     /// Smoothed; nothing before the first submit.
     step_ms: Option<f64>,
+    /// What a loss that is not finite leads back to.
+    good: Snapshot,
 }
+
+/// The model at some step, on the host.
+struct Snapshot {
+    taken_ms: f64,
+    step: u64,
+    position: Position,
+    states: Vec<(&'static str, Vec<f32>)>,
+}
+
+/// How often a run takes a snapshot.
+const SNAPSHOT_MS: f64 = 10_000.0;
 
 /// Means in nats per example. elbo = −(reconstruction + kl).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -82,7 +96,9 @@ impl Session {
         if let Some(held_out) = validation {
             self.hold(VALIDATION, held_out)?;
         }
+        let good = self.snapshot().await?;
         self.run = Some(Run {
+            good,
             plan,
             cursor: Cursor::resume(self.model.options.seed, n, self.position),
             total: options.steps(n),
@@ -134,7 +150,9 @@ impl Session {
             self.step += 1;
             run.done += 1;
             if let Some(k) = metrics.iter().position(|x| !x.is_finite()) {
-                return Err(Error::NonFinite { what: ["loss", "reconstruction", "kl"][k].into(), step: self.step });
+                let (what, step) = (["loss", "reconstruction", "kl"][k].to_string(), self.step);
+                self.go_back(&run.good)?;
+                return Err(Error::NonFinite { what, step, back_at: self.step });
             }
             run.since.0 += 1;
             for (sum, x) in run.since.1.iter_mut().zip(metrics) {
@@ -146,6 +164,12 @@ impl Session {
                 run.since = (0, [0.0; METRICS]);
             }
         }
+        if (self.clock)() - run.good.taken_ms > SNAPSHOT_MS {
+            let next = self.snapshot().await?;
+            if next.states.iter().all(|(_, values)| values.iter().all(|x| x.is_finite())) {
+                run.good = next;
+            }
+        }
         let after = run.cursor.epochs_done();
         if after > before {
             let validation = match &run.validation {
@@ -155,6 +179,22 @@ impl Session {
             events.push(Event::Epoch { epoch: after, step: self.step, validation });
         }
         Ok(Advance { events, done: run.done == run.total })
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot> {
+        let mut states = Vec::new();
+        for name in [FLAT, MOMENTS[0], MOMENTS[1]] {
+            states.push((name, self.read_state(name).await?));
+        }
+        Ok(Snapshot { taken_ms: (self.clock)(), step: self.step, position: self.position, states })
+    }
+
+    fn go_back(&mut self, to: &Snapshot) -> Result<()> {
+        for (name, values) in &to.states {
+            self.backend.write(&Role::State((*name).into()), bytemuck::cast_slice(values))?;
+        }
+        (self.step, self.position) = (to.step, to.position);
+        Ok(())
     }
 
     /// Ends the run, finished or not; the model can go on.

@@ -5,8 +5,8 @@ export interface Info {
   backend: "webgpu" | "cpu";
   /** Why this backend was taken, in words. */
   reason: string;
-  /** The GPU adapter as far as the browser tells, or null on the CPU. */
-  adapter: string | null;
+  /** The GPU adapter as far as the browser tells; on the CPU what stands in for it. */
+  adapter: string;
   /** Number of trainable parameters. */
   parameters: number;
   /** Bytes that the model and its plans hold on the device. */
@@ -24,13 +24,24 @@ export interface CatalogueEntry {
   parameters: readonly CatalogueParameter[];
 }
 
-export interface CatalogueParameter {
+export type CatalogueParameter = NumberParameter | ChoiceParameter;
+
+export interface NumberParameter {
   name: string;
+  /** `"integers"` is a list. */
   type: "integer" | "number" | "integers";
-  default: number | readonly number[];
+  /** Null where it has to be given. */
+  default: number | readonly number[] | null;
   /** The smallest and the largest value taken, of each element where it is a list. */
   min: number;
   max: number;
   /** Whether `vae.set` can move it. */
-  live?: boolean;
+  live: boolean;
+}
+
+export interface ChoiceParameter {
+  name: string;
+  type: "choice";
+  default: string;
+  choices: readonly string[];
 }

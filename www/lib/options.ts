@@ -12,6 +12,8 @@ export interface VaeOptions extends HostOptions {
   likelihood: Likelihood;
   /** `{ kind: "elbo", beta: 1 }` when left out. */
   objective?: Objective;
+  /** The law of initial weights: uniform, of Glorot & Bengio 2010 or He et al. 2015. Default `"glorot"`; biases are 0. */
+  init?: "glorot" | "kaiming";
   /** An integer; the same seed gives the same run, bit for bit, on one backend and device. Default 0. */
   seed?: number;
   /** Default `"auto"`. */
@@ -21,7 +23,7 @@ export interface VaeOptions extends HostOptions {
 /** `"auto"` takes WebGPU on a real adapter, and the CPU (wasm SIMD) on a software adapter or none. */
 export type Backend = "auto" | "webgpu" | "cpu";
 
-export type Input = ImageInput;
+export type Input = ImageInput | VectorInput;
 /** Examples of shape `(height, width, channels)`. */
 export interface ImageInput {
   kind: "image";
@@ -30,8 +32,16 @@ export interface ImageInput {
   channels: number;
 }
 
+/** Examples of shape `(size)`: any list of numbers. */
+export interface VectorInput {
+  kind: "vector";
+  size: number;
+}
+
 export type Network = Mlp | Conv;
-export type Activation = "relu" | "leaky_relu" | "elu" | "silu" | "gelu" | "tanh" | "sigmoid" | "softplus";
+export type Activation = "relu" | "leaky_relu" | "elu" | "silu" | "gelu" | "tanh" | "sigmoid" | "softplus" | "linear";
+/** One number for all layers, or one for each. */
+export type PerLayer = number | readonly number[];
 
 /** Dense layers of these sizes, each followed by the activation. */
 export interface Mlp {
@@ -45,9 +55,12 @@ export interface Mlp {
 export interface Conv {
   kind: "conv";
   channels: readonly number[];
-  kernel?: number;
-  stride?: number;
-  padding?: number;
+  /** Default 4. */
+  kernel?: PerLayer;
+  /** Default 2; at most the kernel, so that the decoder can mirror the layer. */
+  stride?: PerLayer;
+  /** Default 1. */
+  padding?: PerLayer;
   /** Dense layers between the convolutions and the latent. Default none. */
   hidden?: readonly number[];
   /** Default `"relu"`. */

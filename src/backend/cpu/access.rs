@@ -24,6 +24,10 @@ pub struct Access {
 enum Pattern {
     Dense,
     Scalar,
+    /// The first `period` elements over and over: a bias.
+    Periodic {
+        period: usize,
+    },
     Walk(Vec<Axis>),
     Lookup {
         axes: Vec<Axis>,
@@ -106,6 +110,9 @@ impl Access {
                 [] => Pattern::Scalar,
                 [axis] if axis.is_plain() && axis.dim.stride == 0 => Pattern::Scalar,
                 [axis] if axis.is_plain() && axis.dim.stride == 1 => Pattern::Dense,
+                [outer, axis] if outer.is_plain() && outer.dim.stride == 0 && axis.is_plain() && axis.dim.stride == 1 => {
+                    Pattern::Periodic { period: axis.len }
+                }
                 axes => Pattern::Walk(axes.to_vec()),
             },
             Some(index) if is_plain(domain, &operands[index.operand].view) => Pattern::Lookup {
@@ -144,6 +151,14 @@ impl Access {
         matches!(self.pattern, Pattern::Scalar)
     }
 
+    /// Element i of the domain is element now + i mod period.
+    pub fn period(&self) -> Option<usize> {
+        match self.pattern {
+            Pattern::Periodic { period } => Some(period),
+            Pattern::Dense | Pattern::Scalar | Pattern::Walk(_) | Pattern::Lookup { .. } | Pattern::General { .. } => None,
+        }
+    }
+
     /// The elements from `start` on, where `is_slice`.
     pub fn slice<'a>(&self, memory: &'a Memory, start: usize) -> &'a [f32] {
         &memory.f32(self.cell)[self.now + start..]
@@ -171,6 +186,14 @@ impl Access {
         match &self.pattern {
             Pattern::Dense => copy(&data[self.now + start..][..out.len()], value, out),
             Pattern::Scalar => out.fill(value(data[self.now])),
+            Pattern::Periodic { period } => {
+                let (data, mut c, mut out) = (&data[self.now..], start % period, out);
+                while !out.is_empty() {
+                    let (now, later) = out.split_at_mut((period - c).min(out.len()));
+                    copy(&data[c..][..now.len()], value, now);
+                    (c, out) = (0, later);
+                }
+            }
             Pattern::Walk(axes) => {
                 let data = &data[self.now..];
                 walk(axes, start, out, |inner, c, at, _, out| match at {

@@ -7,7 +7,7 @@ use super::tape::room;
 const BLOCK: usize = 4096;
 /// Sums run over this many elements in single precision; their sums are added in double precision. Relative error ≈ 32 · 2⁻²⁴.
 const RUN: usize = 32;
-/// Narrow rows are summed several side by side, in at least this many lanes.
+/// Narrow rows are summed several side by side, in at least this many lanes; the elements of one sum in this many.
 const LANES: usize = 16;
 
 pub fn reduce(job: &mut Job) {
@@ -24,29 +24,60 @@ fn fold(job: &mut Job, [outer, count, inner]: [usize; 3], empty: f32, f: impl Fn
     // `side` rows of x stand side by side in one row of `lanes` sums.
     let side = LANES.div_ceil(inner).min(count);
     let lanes = side * inner;
-    let block = (BLOCK / lanes).max(1) * lanes;
+    let size = count * inner;
+    // A block is several short sums, or a part of a long one.
+    let group = (BLOCK / size).clamp(1, outer);
+    let block = if group > 1 { size } else { (BLOCK / lanes).max(1) * lanes };
     let mut totals = vec![f64::from(empty); lanes];
     let mut sums = vec![empty; lanes];
     let y = room(&mut work.tile, outer * inner);
-    for (o, y) in y.chunks_exact_mut(inner).enumerate() {
-        totals.fill(f64::from(empty));
-        for start in (0..count * inner).step_by(block) {
-            let n = block.min(count * inner - start);
-            let x = job.loads[0].slice(job.env, job.memory, o * count * inner + start, n, &mut work.a);
-            for x in x.chunks(RUN * lanes) {
-                sums.fill(empty);
-                for x in x.chunks(lanes) {
-                    sums.iter_mut().zip(x).for_each(|(sum, x)| *sum = f(*sum, *x));
+    for (g, y) in y.chunks_mut(group * inner).enumerate() {
+        let first = g * group * size;
+        for (o, y) in y.chunks_exact_mut(inner).enumerate() {
+            totals.fill(f64::from(empty));
+            for start in (0..size).step_by(block) {
+                let n = block.min(size - start);
+                let x = if group == 1 {
+                    job.loads[0].slice(job.env, job.memory, first + start, n, &mut work.a)
+                } else {
+                    let all = n * group.min(outer - g * group);
+                    if o == 0 {
+                        job.loads[0].fetch(job.env, job.memory, first, all, &mut work.a);
+                    }
+                    &job.loads[0].fetched(job.memory, first, all, &work.a)[o * size..][..size]
+                };
+                if inner == 1 {
+                    totals[0] = x.chunks(RUN * LANES).fold(totals[0], |total, x| wide(total, f64::from(run(x, empty, &f))));
+                    continue;
                 }
-                totals.iter_mut().zip(&sums).for_each(|(total, sum)| *total = wide(*total, f64::from(*sum)));
+                for x in x.chunks(RUN * lanes) {
+                    sums.fill(empty);
+                    for x in x.chunks(lanes) {
+                        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum = f(*sum, *x));
+                    }
+                    totals.iter_mut().zip(&sums).for_each(|(total, sum)| *total = wide(*total, f64::from(*sum)));
+                }
             }
-        }
-        for (i, y) in y.iter_mut().enumerate() {
-            let total = totals[i..].iter().step_by(inner).fold(f64::from(empty), |a, b| wide(a, *b));
-            *y = total as f32;
+            for (i, y) in y.iter_mut().enumerate() {
+                let total = totals[i..].iter().step_by(inner).fold(f64::from(empty), |a, b| wide(a, *b));
+                *y = total as f32;
+            }
         }
     }
     job.store.write(job.env, job.memory, 0, y);
+}
+
+/// The sum or maximum of x, in `LANES` partial ones.
+fn run(x: &[f32], empty: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    if chunks.is_empty() {
+        return rest.iter().fold(empty, |a, b| f(a, *b));
+    }
+    let mut lanes = [empty; LANES];
+    for x in chunks {
+        lanes.iter_mut().zip(x).for_each(|(lane, x)| *lane = f(*lane, *x));
+    }
+    lanes.iter().chain(rest).fold(empty, |a, b| f(a, *b))
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ pub fn softmax(job: &mut Job) {
         let n = group.min(rows - first);
         let y = room(&mut work.tile, n * cols);
         job.loads[0].read(job.env, job.memory, first * cols, y);
+        exponentials(y, cols, |_, _| ());
         for y in y.chunks_exact_mut(cols) {
-            let (_, sum) = exponentials(y);
-            let scale = 1.0 / sum;
+            let scale = 1.0 / sum(y);
             y.iter_mut().for_each(|y| *y *= scale);
         }
         job.store.write(job.env, job.memory, first * cols, y);
@@ -29,10 +29,10 @@ pub fn logsumexp(job: &mut Job) {
     for (i, y) in y.chunks_mut(group).enumerate() {
         let x = room(&mut work.rows, y.len() * cols);
         job.loads[0].read(job.env, job.memory, i * group * cols, x);
-        for (y, x) in y.iter_mut().zip(x.chunks_exact_mut(cols)) {
-            let (max, sum) = exponentials(x);
-            // A row of −∞ stays −∞.
-            *y = if max.is_finite() { max + sum.ln() } else { max };
+        exponentials(x, cols, |r, max| y[r] = max);
+        for (y, x) in y.iter_mut().zip(x.chunks_exact(cols)) {
+            // A row whose maximum is infinite has that value.
+            *y = if y.is_infinite() { *y } else { *y + sum(x).ln() };
         }
     }
     job.store.write(job.env, job.memory, 0, y);
@@ -43,22 +43,38 @@ fn group(rows: usize, cols: usize) -> usize {
     (4096 / cols).clamp(1, rows)
 }
 
-/// Replaces x by exp(x − max x); the maximum and the sum of what it left.
-fn exponentials(x: &mut [f32]) -> (f32, f32) {
-    let max = x.iter().fold(f32::NEG_INFINITY, |m, x| if *x > m { *x } else { m });
-    let shift = if max.is_finite() { max } else { 0.0 };
-    x.iter_mut().for_each(|x| *x = fast::exp(*x - shift));
-    (max, sum(x))
+/// Replaces x by exp(x − m), m being its row's maximum, which `each` is told.
+fn exponentials(x: &mut [f32], cols: usize, mut each: impl FnMut(usize, f32)) {
+    for (r, x) in x.chunks_exact_mut(cols).enumerate() {
+        let max = max(x);
+        each(r, max);
+        let shift = if max.is_infinite() { 0.0 } else { max };
+        x.iter_mut().for_each(|x| *x -= shift);
+    }
+    // One loop over all rows, since short ones leave lanes idle.
+    x.iter_mut().for_each(|x| *x = fast::exp(*x));
 }
 
-/// In eight partial sums.
 fn sum(x: &[f32]) -> f32 {
-    let (chunks, rest) = x.as_chunks::<8>();
-    let mut sums = [0.0f32; 8];
-    for x in chunks {
-        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+    fold(x, 0.0, |a, b| a + b)
+}
+
+fn max(x: &[f32]) -> f32 {
+    fold(x, f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
+}
+
+/// In eight lanes, where there are enough elements for them.
+#[inline(always)]
+fn fold(x: &[f32], empty: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
+    if x.len() < 32 {
+        return x.iter().fold(empty, |a, b| f(a, *b));
     }
-    sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
+    let (chunks, rest) = x.as_chunks::<8>();
+    let mut lanes = [empty; 8];
+    for x in chunks {
+        lanes.iter_mut().zip(x).for_each(|(lane, x)| *lane = f(*lane, *x));
+    }
+    lanes.iter().chain(rest).fold(empty, |a, b| f(a, *b))
 }
 
 #[cfg(test)]

@@ -30,16 +30,22 @@ pub fn argmin(job: &mut Job) {
     for (i, y) in y.chunks_mut(group).enumerate() {
         let x = job.loads[0].slice(job.env, job.memory, i * group * cols, y.len() * cols, &mut work.a);
         for (y, x) in y.iter_mut().zip(x.chunks_exact(cols)) {
-            let mut best = 0;
-            for (c, value) in x.iter().enumerate() {
-                if if kind == 0 { *value < x[best] } else { *value > x[best] } {
-                    best = c;
-                }
-            }
-            *y = best as f32;
+            let best = if kind == 0 { extreme(x, |a, b| b < a) } else { extreme(x, |a, b| b > a) };
+            *y = x.iter().position(|x| *x == best).unwrap_or(0) as f32;
         }
     }
     job.store.write(job.env, job.memory, 0, y);
+}
+
+/// The element that no other beats, in eight lanes.
+fn extreme(x: &[f32], beats: impl Fn(f32, f32) -> bool) -> f32 {
+    let best = |a: f32, b: f32| if beats(a, b) { b } else { a };
+    let (chunks, rest) = x.as_chunks::<8>();
+    let mut bests = [x[0]; 8];
+    for x in chunks {
+        bests.iter_mut().zip(x).for_each(|(a, b)| *a = best(*a, *b));
+    }
+    bests.iter().chain(rest).fold(x[0], |a, b| best(a, *b))
 }
 
 #[cfg(test)]

@@ -15,9 +15,18 @@ pub struct Tape {
     operands: Vec<Access>,
     program: Program,
     ways: Vec<Way>,
-    /// One for each instruction.
-    registers: Vec<Lanes>,
+    /// The register of each instruction.
+    slots: Vec<usize>,
+    /// As few as can be, so that they stay in the L1 cache.
+    registers: Vec<Box<Lanes>>,
+    /// What is being computed, before it becomes a register: its arguments may end where it begins.
+    next: Box<Lanes>,
+    /// For each operand that repeats: one period, and on until `LANES` elements follow any place in it.
+    periods: Vec<Vec<f32>>,
 }
+
+/// Longer periods are copied as they come.
+const LONGEST_PERIOD: usize = 2048;
 
 /// How an instruction gets its value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +35,8 @@ enum Way {
     Fixed,
     /// Operand k, read where it stands; through the register when fewer than `LANES` elements are left.
     Slice(usize),
+    /// Operand k, which repeats: from its prepared period.
+    Periodic(usize),
     /// The kernel's value, likewise.
     Core,
     Computed,
@@ -52,12 +63,18 @@ impl Tape {
                 _ if fixed => Way::Fixed,
                 // A root is copied to its target while no buffer is borrowed.
                 Instr::Input(k) if operands[*k as usize].is_slice(memory) && !is_root => Way::Slice(*k as usize),
+                Instr::Input(k) if operands[*k as usize].period().is_some_and(|p| p <= LONGEST_PERIOD) && !is_root => {
+                    Way::Periodic(*k as usize)
+                }
                 Instr::Core => Way::Core,
                 _ => Way::Computed,
             });
         }
+        let slots = allocate(&program, &ways);
+        let registers = vec![Box::new([0.0; LANES]); slots.iter().map(|slot| slot + 1).max().unwrap_or(0)];
+        let periods = vec![Vec::new(); operands.len()];
         let mut tape =
-            Tape { size: stage.domain.size(), operands, registers: vec![[0.0; LANES]; program.instrs.len()], program, ways };
+            Tape { size: stage.domain.size(), operands, program, ways, slots, registers, next: Box::new([0.0; LANES]), periods };
         tape.operands.iter_mut().try_for_each(|operand| operand.seek(0, memory))?;
         Ok(tape)
     }
@@ -66,6 +83,13 @@ impl Tape {
     pub fn prepare(&mut self, env: &Env, memory: &Memory) -> Result<()> {
         self.operands.iter_mut().try_for_each(|operand| operand.seek(env.row, memory))?;
         let mut values = vec![0.0f64; self.ways.len()];
+        for way in &self.ways {
+            if let Way::Periodic(k) = *way {
+                let operand = &self.operands[k];
+                let n = operand.period().expect("it repeats") + LANES;
+                operand.fill(&self.operands, memory, 0, room(&mut self.periods[k], n));
+            }
+        }
         for (i, instr) in self.program.instrs.iter().enumerate() {
             if self.ways[i] != Way::Fixed {
                 continue;
@@ -90,43 +114,37 @@ impl Tape {
                 }
                 Instr::Noise { .. } | Instr::Position | Instr::Core => unreachable!("these differ from element to element"),
             };
-            self.registers[i].fill(values[i] as f32);
+            self.registers[self.slots[i]].fill(values[i] as f32);
         }
         Ok(())
     }
 
     /// The `n ≤ LANES` elements from `start` on; `core` holds the kernel's values for them.
     fn step(&mut self, env: &Env, memory: &Memory, start: usize, n: usize, core: &[f32]) {
-        for (i, instr) in self.program.instrs.iter().enumerate() {
-            let (done, rest) = self.registers.split_at_mut(i);
-            let y = &mut rest[0];
-            let (ways, operands) = (&self.ways, &self.operands);
-            let at = |j: &u32| -> &Lanes {
-                match ways[*j as usize] {
-                    Way::Slice(k) if n == LANES => operands[k].slice(memory, start).first_chunk().expect("LANES elements are left"),
-                    Way::Core if n == LANES => core.first_chunk().expect("LANES elements are left"),
-                    Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed => &done[*j as usize],
-                }
-            };
-            match self.ways[i] {
-                Way::Fixed => continue,
-                Way::Slice(_) | Way::Core if n == LANES => continue,
+        let is_full = n == LANES;
+        let Tape { operands, program, ways, slots, registers, next, periods, .. } = self;
+        for (i, instr) in program.instrs.iter().enumerate() {
+            match ways[i] {
+                Way::Fixed | Way::Periodic(_) => continue,
+                Way::Slice(_) | Way::Core if is_full => continue,
                 Way::Slice(_) | Way::Core | Way::Computed => {}
             }
+            let source = Source { ways, slots, operands, periods, registers, memory, start, core, is_full };
             match instr {
-                Instr::Input(k) => operands[*k as usize].fill(operands, memory, start, &mut y[..n]),
-                Instr::Core => y[..n].copy_from_slice(core),
-                Instr::Noise { stream, law } => env.draws(*stream, *law, start as u32, y),
+                Instr::Input(k) => operands[*k as usize].fill(operands, memory, start, &mut next[..n]),
+                Instr::Core => next[..n].copy_from_slice(core),
+                Instr::Noise { stream, law } => env.draws(*stream, *law, start as u32, next),
                 Instr::Position => {
-                    for (j, y) in y.iter_mut().enumerate() {
+                    for (j, y) in next.iter_mut().enumerate() {
                         *y = (start + j) as f32;
                     }
                 }
-                Instr::Unary(f, x) => f.f32_lanes(at(x), y),
-                Instr::Binary(f, a, b) => f.f32_lanes(at(a), at(b), y),
-                Instr::Select(c, a, b) => select(at(c), at(a), at(b), y),
+                Instr::Unary(f, x) => f.f32_lanes(source.get(*x), &mut next[..]),
+                Instr::Binary(f, a, b) => f.f32_lanes(source.get(*a), source.get(*b), &mut next[..]),
+                Instr::Select(c, a, b) => select(source.get(*c), source.get(*a), source.get(*b), next),
                 Instr::Const(_) | Instr::Control(_) => unreachable!("constants are fixed"),
             }
+            std::mem::swap(&mut registers[slots[i]], next);
         }
     }
 
@@ -135,7 +153,7 @@ impl Tape {
         let at = self.program.roots[r] as usize;
         match self.ways[at] {
             Way::Core if n == LANES => core,
-            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed => &self.registers[at][..n],
+            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed | Way::Periodic(_) => &self.registers[self.slots[at]][..n],
         }
     }
 
@@ -172,6 +190,68 @@ impl Tape {
     fn is_slice(&self, memory: &Memory) -> bool {
         self.program.is_identity() && self.operands[0].is_slice(memory)
     }
+}
+
+/// Where the arguments of an instruction are found.
+struct Source<'a> {
+    ways: &'a [Way],
+    slots: &'a [usize],
+    operands: &'a [Access],
+    periods: &'a [Vec<f32>],
+    registers: &'a [Box<Lanes>],
+    memory: &'a Memory,
+    start: usize,
+    core: &'a [f32],
+    is_full: bool,
+}
+
+impl<'a> Source<'a> {
+    #[inline(always)]
+    fn get(&self, i: u32) -> &'a Lanes {
+        let lanes = match self.ways[i as usize] {
+            Way::Slice(k) if self.is_full => self.operands[k].slice(self.memory, self.start),
+            Way::Core if self.is_full => self.core,
+            Way::Periodic(k) => {
+                let period = &self.periods[k];
+                &period[self.start % (period.len() - LANES)..]
+            }
+            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed => &self.registers[self.slots[i as usize]][..],
+        };
+        lanes.first_chunk().expect("there are LANES elements in each of them")
+    }
+}
+
+/// A register for each instruction, taken over from values that are not used any more.
+fn allocate(program: &Program, ways: &[Way]) -> Vec<usize> {
+    let arguments = |instr: &Instr| -> Vec<u32> {
+        match *instr {
+            Instr::Unary(_, x) => vec![x],
+            Instr::Binary(_, a, b) => vec![a, b],
+            Instr::Select(c, a, b) => vec![c, a, b],
+            Instr::Input(_) | Instr::Core | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => {
+                Vec::new()
+            }
+        }
+    };
+    let mut last_use = vec![0; program.instrs.len()];
+    for (i, instr) in program.instrs.iter().enumerate() {
+        arguments(instr).into_iter().for_each(|j| last_use[j as usize] = i);
+    }
+    // Results, and values that outlive a chunk.
+    let lasting = (0..ways.len()).filter(|i| ways[*i] == Way::Fixed || program.roots.contains(&(*i as u32)));
+    lasting.for_each(|i| last_use[i] = usize::MAX);
+    let (mut slots, mut free, mut n_slots) = (Vec::new(), Vec::new(), 0);
+    for (i, instr) in program.instrs.iter().enumerate() {
+        let mut ended = arguments(instr);
+        ended.sort_unstable();
+        ended.dedup();
+        free.extend(ended.into_iter().filter(|j| last_use[*j as usize] == i).map(|j| slots[j as usize]));
+        // What is filled once a step has a register that nothing else ever had.
+        let reused = if ways[i] == Way::Fixed { None } else { free.pop() };
+        slots.push(reused.unwrap_or(n_slots));
+        n_slots += usize::from(reused.is_none());
+    }
+    slots
 }
 
 /// `n` elements of scratch, with whatever values it held.

@@ -134,11 +134,14 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         2..=4 => (1, 4),
         _ => (2, 4),
     };
-    let quads = 1;
+    let one_col = p.cols == 1;
+    // Loads are what a software adapter pays for, forty cycles each whatever they read, so it gets twice the columns where there is work
+    // enough to pay for compiling them.
+    let quads = if family == Family::Software && p.rows >= 32 && p.cols >= 32 { 2 } else { 1 };
     let tile_rows = row_quads * row_sub;
     let (tiles_down, tiles_along) = (p.rows.div_ceil(tile_rows), p.cols.div_ceil(4 * quads));
     let tiles = p.outer * tiles_down * tiles_along;
-    let terms = p.depth * p.taps * if p.lines.is_some() { p.lines.unwrap_or(1) } else { 1 };
+    let terms = p.depth * p.taps * p.lines.unwrap_or(1);
     let wanted = match family {
         Family::Software => 64,
         Family::Hardware => 8192,
@@ -154,8 +157,8 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
     let threads_y = (THREADS / (threads_x * split)).min(tiles_down.next_power_of_two());
     let (row_tiles, col_tiles) = (tiles_down.div_ceil(threads_y), tiles_along.div_ceil(threads_x));
     let lines = p.lines.unwrap_or(split);
-    // Long store expressions are compiled once and run in a loop.
-    let unroll = kernel.store.program.instrs.len() as u32 * tile_rows * quads * 4 <= 256;
+    // A long store expression is compiled once and run in a loop; a software adapter takes longer to compile any than to run it.
+    let unroll = family == Family::Hardware && kernel.store.program.instrs.len() as u32 * tile_rows * quads * 4 <= 256;
     let tile_quads = tile_rows * quads;
     let mut constants = sizes.all();
     constants.extend([
@@ -176,6 +179,8 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         ("ROW_SUB", row_sub),
         ("ONE_ROW", u32::from(row_sub == 1)),
         ("QUADS", quads),
+        ("ONE_COL", u32::from(one_col)),
+        ("TALL_EDGE", u32::from(p.tall && !p.total)),
         ("TILE_ROWS", tile_rows),
         ("TILE_QUADS", tile_quads),
         ("THREADS_X", threads_x),
@@ -189,20 +194,19 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         ("COL_GUARD", u32::from(split > 1 || quads > 1)),
         ("UNROLL_STORE", u32::from(unroll && split == 1)),
     ]);
+    if !constants.iter().any(|(name, _)| *name == "ONES") {
+        constants.push(("ONES", 0));
+    }
     if !constants.iter().any(|(name, _)| *name == "TB") {
         constants.push(("TB", u32::from(p.tb)));
     }
-    let a = if p.tall {
-        Width::Four { aligned: p.rows % 4 == 0 && p.a_row % 4 == 0 }
-    } else {
-        Width::Four { aligned: p.depth % 4 == 0 }
-    };
+    let a = if p.tall { Width::Four { aligned: p.a_row % 4 == 0 } } else { Width::Four { aligned: p.depth % 4 == 0 } };
     let b = if p.tb { Width::Four { aligned: p.depth % 4 == 0 } } else { Width::Four { aligned: p.cols % 4 == 0 } };
     Ok(Layout { shader, loads: vec![("a", a), ("b", b)], constants, groups: p.outer * row_tiles * col_tiles })
 }
 
 fn matmul(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
-    let (m, n, k, tb) = (sizes.get("M"), sizes.get("N"), sizes.get("K"), sizes.get("TB") == 1);
+    let (m, n, k, tb, ones) = (sizes.get("M"), sizes.get("N"), sizes.get("K"), sizes.get("TB") == 1, sizes.get("ONES"));
     let p = Product {
         outer: sizes.get("BATCH"),
         rows: m,
@@ -211,7 +215,7 @@ fn matmul(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
         taps: 1,
         tall: sizes.get("TA") == 1,
         tb,
-        a_row: m,
+        a_row: m - ones,
         b_row: if tb { k } else { n },
         total: true,
         lines: None,
@@ -260,10 +264,11 @@ fn conv_transpose2d(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<La
 }
 
 fn conv2d_dw(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
-    let (ci, co) = (sizes.get("CI"), sizes.get("CO"));
+    let (ci, co, kh, kw) = (sizes.get("CI"), sizes.get("CO"), sizes.get("KH"), sizes.get("KW"));
+    let is_merged = ci < 8 && kw > 1;
     let p = Product {
-        outer: sizes.get("KH") * sizes.get("KW"),
-        rows: ci,
+        outer: if is_merged { kh } else { kh * kw },
+        rows: if is_merged { kw * ci } else { ci },
         cols: co,
         depth: sizes.get("OW"),
         taps: 1,
@@ -271,8 +276,10 @@ fn conv2d_dw(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
         tb: false,
         a_row: sizes.get("STRIDE") * ci,
         b_row: co,
-        total: true,
+        total: !is_merged,
         lines: Some(sizes.get("BATCH") * sizes.get("OH")),
     };
-    product("conv2d_dw", &p, sizes, kernel, family)
+    let mut layout = product("conv2d_dw", &p, sizes, kernel, family)?;
+    layout.constants.push(("MERGED", u32::from(is_merged)));
+    Ok(layout)
 }

@@ -43,13 +43,19 @@ pub struct Gpu {
     ledger: Rc<Ledger>,
     params: Memory,
     /// Inputs, states and scratch, which plans share by name.
-    shared: HashMap<Role, Memory>,
+    shared: HashMap<Role, Shared>,
     /// Counts the times a shared buffer was replaced, so that plans know when to bind again.
     generation: u64,
     pipelines: HashMap<String, Rc<Pipeline>>,
     bind_layouts: HashMap<Vec<bool>, wgpu::BindGroupLayout>,
     plans: HashMap<PlanId, Built>,
     next: usize,
+}
+
+struct Shared {
+    memory: Memory,
+    /// The bytes that it holds; the memory is at least as large.
+    len: u64,
 }
 
 struct Pipeline {
@@ -164,13 +170,17 @@ impl Gpu {
     /// it stays large enough for the plans that use it, and what the bytes do not reach is zero.
     pub fn write(&mut self, role: &Role, bytes: &[u8]) -> Result<()> {
         self.faults.check()?;
-        let wanted = round_up(self.need(role).max(bytes.len() as u64));
-        if self.shared.get(role).is_none_or(|memory| memory.bytes != wanted) {
+        let len = bytes.len() as u64;
+        let wanted = round_up(self.need(role).max(len));
+        if self.shared.get(role).is_none_or(|shared| shared.memory.bytes != wanted) {
             let memory = self.allocate(label(role)?, wanted)?;
-            self.shared.insert(role.clone(), memory);
+            self.shared.insert(role.clone(), Shared { memory, len });
             self.generation += 1;
         }
-        let memory = &self.shared[role];
+        let Some(Shared { memory, len: held }) = self.shared.get_mut(role) else {
+            return Err(Error::internal("a buffer that was just made is gone"));
+        };
+        *held = len;
         let whole = bytes.len() / 4 * 4;
         self.queue.write_buffer(&memory.buffer, 0, &bytes[..whole]);
         if whole < bytes.len() {
@@ -214,14 +224,12 @@ impl Gpu {
 
     /// The bytes of an input, a state or scratch, once all submitted work is done.
     pub fn read(&self, role: &Role) -> impl Future<Output = Result<Vec<u8>>> + 'static + use<> {
-        let memory = self.shared.get(role).ok_or_else(|| Error::internal(format!("there is no {role:?} on the device")));
-        self.download(memory.map(|memory| (memory, 0, memory.bytes)))
+        self.download(self.find(role).map(|shared| (&shared.memory, 0, shared.len)))
     }
 
-    /// Some bytes of an input, a state or scratch; `start` and `len` are multiples of 4.
+    /// Some bytes of an input, a state or scratch; `start` is a multiple of 4.
     pub fn read_range(&self, role: &Role, start: u64, len: u64) -> impl Future<Output = Result<Vec<u8>>> + 'static + use<> {
-        let memory = self.shared.get(role).ok_or_else(|| Error::internal(format!("there is no {role:?} on the device")));
-        self.download(memory.map(|memory| (memory, start, len)))
+        self.download(self.find(role).map(|shared| (&shared.memory, start, len)))
     }
 
     /// The bytes of an output of a plan, once all submitted work is done.
@@ -235,6 +243,10 @@ impl Gpu {
         async move { done.await.map(|_| ()) }
     }
 
+    fn find(&self, role: &Role) -> Result<&Shared> {
+        self.shared.get(role).ok_or_else(|| Error::internal(format!("there is no {role:?} on the device")))
+    }
+
     fn output(&self, id: PlanId, name: &str) -> Result<(&Memory, u64, u64)> {
         let built = self.plans.get(&id).ok_or_else(|| Error::internal("the plan was dropped"))?;
         let place = built.plan.output(name).ok_or_else(|| Error::internal(format!("the plan has no output {name}")))?;
@@ -244,10 +256,10 @@ impl Gpu {
     }
 
     fn download(&self, from: Result<(&Memory, u64, u64)>) -> impl Future<Output = Result<Vec<u8>>> + 'static + use<> {
-        let started = from.and_then(|(memory, start, len)| self.stage(memory, start, len));
+        let started = from.and_then(|(memory, start, len)| Ok((self.stage(memory, start, len.next_multiple_of(4))?, len)));
         let (faults, _device) = (self.faults.clone(), self.device.clone());
         async move {
-            let (staging, mapped) = started?;
+            let ((staging, mapped), len) = started?;
             // On the web the browser's event loop does this.
             #[cfg(not(target_arch = "wasm32"))]
             if let Err(error) = _device.poll(wgpu::PollType::wait_indefinitely()) {
@@ -260,7 +272,7 @@ impl Gpu {
                 Ok(Err(_)) | Err(_) => return Err(Error::DeviceLost { reason: "its memory cannot be read back".to_string() }),
             }
             let view = staging.buffer.get_mapped_range(..).map_err(|error| Error::internal(format!("reading back: {error}")))?;
-            let bytes = view.to_vec();
+            let bytes = view[..len as usize].to_vec();
             drop(view);
             staging.buffer.unmap();
             Ok(bytes)
@@ -269,7 +281,7 @@ impl Gpu {
 
     fn stage(&self, memory: &Memory, start: u64, len: u64) -> Result<(Memory, oneshot::Receiver<Mapped>)> {
         self.faults.check()?;
-        if len == 0 || start % 4 != 0 || len % 4 != 0 || start + len > memory.bytes {
+        if len == 0 || start % 4 != 0 || start + len > memory.bytes {
             return Err(Error::internal(format!(
                 "bytes {start} to {} of a buffer of {} cannot be read",
                 start + len,
@@ -307,23 +319,24 @@ impl Gpu {
 
     /// Makes sure that a shared buffer has a size, keeping what it holds.
     fn grow(&mut self, role: &Role, bytes: u64) -> Result<()> {
-        if self.shared.get(role).is_some_and(|memory| memory.bytes >= round_up(bytes)) {
+        if self.shared.get(role).is_some_and(|shared| shared.memory.bytes >= round_up(bytes)) {
             return Ok(());
         }
         let memory = self.allocate(label(role)?, bytes)?;
         if let Some(old) = self.shared.get(role) {
             let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(&old.buffer, 0, &memory.buffer, 0, old.bytes);
+            encoder.copy_buffer_to_buffer(&old.memory.buffer, 0, &memory.buffer, 0, old.memory.bytes);
             self.queue.submit([encoder.finish()]);
             self.generation += 1;
         }
-        self.shared.insert(role.clone(), memory);
+        self.shared.insert(role.clone(), Shared { memory, len: bytes });
         Ok(())
     }
 
     fn memory<'a>(&'a self, plan: &Plan, own: &'a [Option<Memory>], buffer: usize) -> Result<&'a Memory> {
         let role = &plan.buffers[buffer].role;
-        own[buffer].as_ref().or_else(|| self.shared.get(role)).ok_or_else(|| Error::internal(format!("{role:?} was freed")))
+        let shared = || self.shared.get(role).map(|shared| &shared.memory);
+        own[buffer].as_ref().or_else(shared).ok_or_else(|| Error::internal(format!("{role:?} was freed")))
     }
 
     fn rebind(&mut self, id: PlanId) -> Result<()> {

@@ -7,18 +7,27 @@
 //!
 //! x: (batch, h, w, ci);  y, dy: (batch, oh, ow, co);  w, dw: (kh, kw, ci, co), or (kh, kw, co, ci) with W_SWAPPED = 1.
 
+mod few;
+mod forward;
+mod transposed;
+mod weights;
+
 use super::Job;
-use super::gemm::{MR, NR, Output, Panels, Rows, panels_by_panels, panels_size, rows_by_panels};
+use super::gemm::{NR, Panels, panels_size};
 use super::memory::Memory;
 use super::tape::{Tape, room};
 use crate::expr::Env;
+
+pub use forward::conv2d;
+pub use transposed::conv_transpose2d;
+pub use weights::conv2d_dw;
 
 /// The elements of y that are worked on at a time: 128 kB.
 const TILE: usize = 32 * 1024;
 /// Small images are taken several at a time, until there are this many output pixels to share a panel of weights.
 const PIXELS: usize = 128;
-/// Segments shorter than this are gathered into one before they are multiplied.
-const SHORT: usize = 16;
+/// Values behind the last one, which copies in pieces of four may touch.
+const SLACK: usize = 4;
 
 struct Sizes {
     batch: usize,
@@ -111,46 +120,6 @@ impl Padded {
     }
 }
 
-pub fn conv2d(job: &mut Job) {
-    let s = Sizes::of(job);
-    let work = &mut *job.work;
-    let weights = job.loads[1].slice(job.env, job.memory, 0, s.kh * s.kw * s.ci * s.co, &mut work.b);
-    let taps = (0..s.kh * s.kw).map(|t| (t / s.kw, t % s.kw));
-    s.pack(weights, taps, &mut work.panels);
-    let depth = s.kh * s.kw * s.ci;
-    let panels = &work.panels[..panels_size(depth, s.co, NR)];
-
-    let padded = Padded::of(&s);
-    let (image, pixels) = (padded.size(&s), s.oh * s.ow);
-    let group = PIXELS.div_ceil(pixels).min(s.batch);
-    let images = room(&mut work.image, group * image);
-    images.fill(0.0);
-    let bases: Vec<usize> = bases(&s, &padded, group);
-    let short = s.kw * s.ci < SHORT;
-    let block = (TILE / s.co).max(MR);
-    for first in (0..s.batch).step_by(group) {
-        let n = group.min(s.batch - first);
-        padded.fill(&s, &mut job.loads[0], job.env, job.memory, first, n, &mut work.a, images);
-        for (i, bases) in bases[..n * pixels].chunks(block).enumerate() {
-            let segments = Rows { data: images, bases, segments: s.kh, length: s.kw * s.ci, stride: padded.w * s.ci };
-            work.to.clear();
-            work.to.extend((0..bases.len()).map(|p| p * s.co));
-            let tile = room(&mut work.tile, bases.len() * s.co);
-            let mut c = Output { data: tile, bases: &work.to, columns: s.co, accumulate: false };
-            if short {
-                work.from.clear();
-                work.from.extend((0..bases.len()).map(|p| p * depth));
-                let data = room(&mut work.rows, bases.len() * depth);
-                gather(&segments, data);
-                rows_by_panels(&Rows { data, bases: &work.from, segments: 1, length: depth, stride: 0 }, panels, &mut c);
-            } else {
-                rows_by_panels(&segments, panels, &mut c);
-            }
-            job.store.write(job.env, job.memory, (first * pixels + i * block) * s.co, tile);
-        }
-    }
-}
-
 /// Where the patch of each output pixel starts in the padded images.
 fn bases(s: &Sizes, padded: &Padded, images: usize) -> Vec<usize> {
     let mut bases = Vec::with_capacity(images * s.oh * s.ow);
@@ -160,157 +129,6 @@ fn bases(s: &Sizes, padded: &Padded, images: usize) -> Vec<usize> {
         }
     }
     bases
-}
-
-/// The rows one after the other.
-fn gather(rows: &Rows, to: &mut [f32]) {
-    let to = &mut to.chunks_exact_mut(rows.length);
-    for base in rows.bases {
-        for (s, to) in to.take(rows.segments).enumerate() {
-            let from = &rows.data[base + s * rows.stride..][..rows.length];
-            for (y, x) in to.iter_mut().zip(from) {
-                *y = *x;
-            }
-        }
-    }
-}
-
-/// Output pixels of one phase, (oh + P) mod S and (ow + P) mod S, see the same taps: each phase is a convolution of stride 1.
-pub fn conv_transpose2d(job: &mut Job) {
-    let s = Sizes::of(job);
-    let work = &mut *job.work;
-    let weights = job.loads[1].slice(job.env, job.memory, 0, s.kh * s.kw * s.ci * s.co, &mut work.b);
-    let phases_h: Vec<Phase> = (0..s.stride).map(|p| Phase::new(p, s.kh, &s)).collect();
-    let phases_w: Vec<Phase> = (0..s.stride).map(|p| Phase::new(p, s.kw, &s)).collect();
-    let mut packed: Vec<Vec<f32>> = Vec::new();
-    for h in &phases_h {
-        for w in &phases_w {
-            let taps = (0..h.taps * w.taps).map(|t| (h.tap(t / w.taps), w.tap(t % w.taps)));
-            let mut panels = Vec::new();
-            s.pack(weights, taps, &mut panels);
-            packed.push(panels);
-        }
-    }
-
-    let (top, left) = (s.kh.div_ceil(s.stride) - 1, s.kw.div_ceil(s.stride) - 1);
-    let reach = |size: usize| (size - 1 + s.pad) / s.stride + 1;
-    let padded = Padded { h: reach(s.oh) + top, w: reach(s.ow) + left, top, left };
-    let (image, pixels) = (padded.size(&s), s.oh * s.ow);
-    let group = PIXELS.div_ceil(pixels).min(s.batch);
-    let images = room(&mut work.image, group * image);
-    images.fill(0.0);
-    // Rows of output worked on at a time, over all images of the group when they are several.
-    let block = if group > 1 { s.oh } else { (TILE / (s.ow * s.co)).max(s.stride).next_multiple_of(s.stride).min(s.oh) };
-    for first in (0..s.batch).step_by(group) {
-        let n = group.min(s.batch - first);
-        padded.fill(&s, &mut job.loads[0], job.env, job.memory, first, n, &mut work.a, images);
-        for top_row in (0..s.oh).step_by(block) {
-            let rows = block.min(s.oh - top_row);
-            let tile = room(&mut work.tile, n * rows * s.ow * s.co);
-            for (h, packed) in phases_h.iter().zip(packed.chunks_exact(s.stride)) {
-                for (w, panels) in phases_w.iter().zip(packed) {
-                    work.from.clear();
-                    work.to.clear();
-                    for b in 0..n {
-                        for oh in (top_row..top_row + rows).filter(|oh| (oh + s.pad) % s.stride == h.number) {
-                            let row = b * padded.h + (oh + s.pad) / s.stride + top + 1 - h.taps;
-                            let first_ow = (w.number + s.stride - s.pad % s.stride) % s.stride;
-                            for ow in (first_ow..s.ow).step_by(s.stride) {
-                                let column = (ow + s.pad) / s.stride + left + 1 - w.taps;
-                                work.from.push((row * padded.w + column) * s.ci);
-                                work.to.push(((b * rows + oh - top_row) * s.ow + ow) * s.co);
-                            }
-                        }
-                    }
-                    let (segments, length) = (h.taps, w.taps * s.ci);
-                    let a = Rows { data: images, bases: &work.from, segments, length, stride: padded.w * s.ci };
-                    let mut c = Output { data: tile, bases: &work.to, columns: s.co, accumulate: false };
-                    rows_by_panels(&a, panels, &mut c);
-                }
-            }
-            job.store.write(job.env, job.memory, (first * pixels + top_row * s.ow) * s.co, tile);
-        }
-    }
-}
-
-/// The taps that output pixels of one phase see, along one axis.
-struct Phase {
-    number: usize,
-    taps: usize,
-    stride: usize,
-}
-
-impl Phase {
-    fn new(number: usize, kernel: usize, s: &Sizes) -> Phase {
-        Phase { number, taps: kernel.saturating_sub(number).div_ceil(s.stride), stride: s.stride }
-    }
-
-    /// The taps in the order of the input pixels they meet: backwards.
-    fn tap(&self, i: usize) -> usize {
-        self.number + self.stride * (self.taps - 1 - i)
-    }
-}
-
-/// The pixels whose products are summed in registers before they are added to dw.
-const DEPTH: usize = 256;
-
-pub fn conv2d_dw(job: &mut Job) {
-    let s = Sizes::of(job);
-    let work = &mut *job.work;
-    let padded = Padded::of(&s);
-    let (image, pixels) = (padded.size(&s), s.oh * s.ow);
-    let group = DEPTH.div_ceil(pixels).min(s.batch);
-    let images = room(&mut work.image, group * image);
-    images.fill(0.0);
-    let bases = bases(&s, &padded, group);
-    let (rows, length) = (s.kh * s.kw * s.ci, s.kw * s.ci);
-    // Where row m of dw, one (kh, kw, ci), stands in a patch.
-    let patch: Vec<usize> = (0..rows).map(|m| m / length * padded.w * s.ci + m % length).collect();
-    let to: Vec<usize> = (0..rows).map(|m| m * s.co).collect();
-    let dw = room(&mut work.tile, rows * s.co);
-    dw.fill(0.0);
-    for first in (0..s.batch).step_by(group) {
-        let n = group.min(s.batch - first);
-        padded.fill(&s, &mut job.loads[0], job.env, job.memory, first, n, &mut work.a, images);
-        for (i, bases) in bases[..n * pixels].chunks(DEPTH).enumerate() {
-            let depth = bases.len();
-            let dy = job.loads[1].slice(job.env, job.memory, (first * pixels + i * DEPTH) * s.co, depth * s.co, &mut work.b);
-            let b = room(&mut work.panels, panels_size(depth, s.co, NR));
-            Panels::<NR>::new(b, depth).pack_rows(0, depth, s.co, dy, s.co);
-            let a = room(&mut work.rows, MR * depth);
-            for (patch, to) in patch.chunks(MR).zip(to.chunks(MR)) {
-                gather_columns(images, bases, patch, a);
-                let mut c = Output { data: dw, bases: to, columns: s.co, accumulate: true };
-                panels_by_panels(a, b, depth, &mut c);
-            }
-        }
-    }
-    if s.swapped {
-        let swapped = room(&mut work.rows, rows * s.co);
-        for (from, to) in dw.chunks_exact(s.ci * s.co).zip(swapped.chunks_exact_mut(s.ci * s.co)) {
-            for (co, to) in to.chunks_exact_mut(s.ci).enumerate() {
-                to.iter_mut().zip(from[co..].iter().step_by(s.co)).for_each(|(y, x)| *y = *x);
-            }
-        }
-        job.store.write(job.env, job.memory, 0, swapped);
-    } else {
-        job.store.write(job.env, job.memory, 0, dw);
-    }
-}
-
-/// One panel of up to four rows of dw: the values at these places in the patches.
-fn gather_columns(images: &[f32], bases: &[usize], patch: &[usize], panel: &mut [f32]) {
-    let (panel, _) = panel.as_chunks_mut::<MR>();
-    let contiguous = patch.len() == MR && patch[MR - 1] == patch[0] + MR - 1;
-    if contiguous {
-        for (to, base) in panel.iter_mut().zip(bases) {
-            *to = *images[base + patch[0]..].first_chunk().expect("a patch lies within the image");
-        }
-    } else {
-        for (to, base) in panel.iter_mut().zip(bases) {
-            *to = std::array::from_fn(|r| patch.get(r).map_or(0.0, |at| images[base + at]));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -334,9 +152,12 @@ mod tests {
         Case { batch: 2, size: [9, 6], channels: [5, 8], kernel: [3, 2], stride: 2, pad: 0 },
         Case { batch: 1, size: [10, 11], channels: [4, 3], kernel: [2, 3], stride: 3, pad: 1 },
         Case { batch: 9, size: [4, 4], channels: [17, 20], kernel: [4, 4], stride: 2, pad: 1 },
-        Case { batch: 2, size: [40, 36], channels: [3, 33], kernel: [5, 5], stride: 1, pad: 2 },
+        Case { batch: 2, size: [40, 36], channels: [2, 33], kernel: [3, 3], stride: 1, pad: 2 },
         Case { batch: 2, size: [40, 36], channels: [33, 2], kernel: [3, 3], stride: 2, pad: 1 },
         Case { batch: 1, size: [7, 7], channels: [2, 16], kernel: [7, 7], stride: 1, pad: 0 },
+        Case { batch: 2, size: [6, 9], channels: [5, 1], kernel: [3, 5], stride: 1, pad: 2 },
+        Case { batch: 5, size: [8, 10], channels: [3, 7], kernel: [4, 4], stride: 2, pad: 1 },
+        Case { batch: 1, size: [6, 6], channels: [2, 3], kernel: [2, 2], stride: 3, pad: 3 },
     ];
 
     impl Case {
