@@ -233,7 +233,7 @@ fn stored(place: &Place) -> Stage {
 fn core_kernel(shader: &'static str, consts: &[(&'static str, usize)], loads: Vec<Stage>, out: &Place) -> Kernel {
     let inputs = (0..loads.len()).map(|input| CoreInput::new("", input)).collect();
     let consts = consts.iter().map(|(name, value)| (*name, *value as u32)).collect();
-    let core = Core { shader, consts, inputs, domain: out.meta.shape.clone(), store: None, items: [1, 1, 1] };
+    let core = Core { shader, consts, inputs, domain: out.meta.shape.clone(), store: None, row: None, items: [1, 1, 1] };
     let call = CoreCall { core, loads, op: Rc::new(NoOracle), inputs: Vec::new(), outputs: Vec::new() };
     Kernel { core: Some(call), store: stored(out), outputs: vec![target(out)], label: shader.to_string() }
 }
