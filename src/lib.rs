@@ -4,7 +4,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | 0 | `error` `shape` `rng` |
+//! | 0 | `error` `shape` `rng` `fields` |
 //! | 1 | `expr`: scalar expressions, their values, WGSL text and derivatives |
 //! | 2 | `graph`: nodes, `trait Op`, launches as data |
 //! | 3 | `ops`: one file an op, one registry |

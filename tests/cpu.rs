@@ -1,4 +1,5 @@
 //! The CPU backend equals the oracle at every example of the registry, through the plan.
+#![cfg(not(target_arch = "wasm32"))]
 
 #[allow(dead_code)] // each test file uses a part of it
 mod common;

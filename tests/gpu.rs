@@ -1,5 +1,7 @@
 //! WebGPU natively (lavapipe on a machine without a GPU): every operation equals its oracle, at every example of the registry.
+#![cfg(not(target_arch = "wasm32"))]
 
+#[allow(dead_code)] // each test file uses a part of it
 mod common;
 
 use common::{check, wait};

@@ -1,4 +1,5 @@
 //! Every operation's gradient, at every example of the registry, against central differences in double precision.
+#![cfg(not(target_arch = "wasm32"))]
 
 use reparam::autodiff::gradients;
 use reparam::expr::{Env, input};

@@ -1,4 +1,5 @@
 //! Models that train: whole runs of small nets on the CPU backend.
+#![cfg(not(target_arch = "wasm32"))]
 
 #[allow(dead_code)] // each test file uses a part of it
 mod common;

@@ -1,13 +1,57 @@
-//! What several test files share: registry-wide parity of a backend with the oracle.
+//! What several test files share: a graph's values by the oracle and by a backend, and registry-wide parity of the two.
 
+use std::collections::HashMap;
+#[cfg(not(target_arch = "wasm32"))]
 use std::future::Future;
 
 use reparam::backend::Backend;
 use reparam::expr::Env;
-use reparam::graph::{Array, Graph};
+use reparam::graph::{Array, Graph, Source};
 use reparam::ops::Example;
 use reparam::plan::{Plan, Role};
 use reparam::shape::{DType, Meta};
+
+/// Arrays by name: the leaves a step starts from, or what it leaves behind, its outputs and the next values of its states.
+pub type Named = HashMap<String, Array>;
+
+/// What a step leaves behind, by the oracle, in double precision.
+pub fn by_oracle(g: &Graph, env: &Env, leaves: &Named) -> Named {
+    let values = g.eval(env, &mut |source, meta| {
+        let array = leaves.get(source.label()).unwrap_or_else(|| panic!("no value for {}", source.label()));
+        assert_eq!(array.shape, meta.shape, "{}", source.label());
+        array.clone()
+    });
+    let states = g.updates().iter().map(|(state, next)| (g.source(*state).expect("a state is a leaf").label().to_string(), *next));
+    states.chain(g.outputs().iter().cloned()).map(|(name, e)| (name, values[e.node][e.output].clone())).collect()
+}
+
+/// What a step leaves behind, fused, planned and replayed by a backend, in single precision. Nothing of it stays on the backend.
+pub async fn by_backend(backend: &mut Backend, g: &Graph, env: &Env, leaves: &Named) -> Named {
+    let role = |source: &Source| match source {
+        Source::Input(name) => Role::Input(name.clone()),
+        Source::State(name) => Role::State(name.clone()),
+        Source::Scratch(name) => Role::Scratch(name.clone()),
+    };
+    for (edge, source) in g.sources() {
+        let array = leaves.get(source.label()).unwrap_or_else(|| panic!("no value for {}", source.label()));
+        backend.write(&role(source), &bytes(array, g.meta(*edge).dtype)).expect("a leaf is written");
+    }
+    let built = backend.build(Plan::compile(g).expect("the graph has a plan")).await.expect("the plan is built");
+    backend.run(&built, std::slice::from_ref(env)).expect("it runs");
+    let mut left = Named::new();
+    for (name, edge) in g.outputs() {
+        let bytes = backend.read_output(&built, name).await.expect("an output is read");
+        left.insert(name.clone(), Array::new(g.shape(*edge).clone(), values(&bytes, g.meta(*edge))));
+    }
+    for (state, _) in g.updates() {
+        let source = g.source(*state).expect("a state is a leaf");
+        let bytes = backend.read(&role(source)).await.expect("a state is read");
+        left.insert(source.label().to_string(), Array::new(g.shape(*state).clone(), values(&bytes, g.meta(*state))));
+    }
+    backend.drop_plan(&built);
+    g.sources().iter().for_each(|(_, source)| backend.free(&role(source)));
+    left
+}
 
 pub fn env() -> Env {
     Env { seed: [5, 6], step: 9, row: 1, controls: controls() }
@@ -92,6 +136,7 @@ pub async fn check(backend: &mut Backend, name: &str, example: &Example) -> usiz
 }
 
 /// Waits for a future that needs no other thread.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
     pollster::block_on(future)
 }
