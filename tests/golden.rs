@@ -211,11 +211,15 @@ fn training_step(model: &Model, options: &TrainOptions, batch: usize) -> Result<
     let likelihood = model.decode(&mut g, &mut p, z)?;
     let terms = Terms { x, q: &q, p: likelihood.as_ref() };
     let loss = model.options.objective.objective.loss(&mut g, &terms)?;
-    let parts = loss.totals(&mut g, 1.0 / batch as f64, &mut |_, values| Ok(values))?;
-    for (name, part) in ["loss", "reconstruction", "kl"].into_iter().zip(parts) {
-        g.output(name, part);
+    let total = loss.total(&mut g, 1.0 / batch as f64)?;
+    g.output("loss", total);
+    for (name, values) in [("reconstruction", loss.reconstruction), ("kl", loss.kl)] {
+        let axes: Vec<usize> = (0..g.shape(values).rank()).collect();
+        let sum = ops::sum(&mut g, values, &axes)?;
+        let mean = ops::scale(&mut g, sum, 1.0 / batch as f64)?;
+        g.output(name, mean);
     }
-    let dw = gradients(&mut g, parts[0], &p.edges())?;
+    let dw = gradients(&mut g, total, &p.edges())?;
     for (spec, dw) in model.specs.iter().zip(&dw) {
         g.output(&format!("d {}", spec.name), *dw);
     }

@@ -24,8 +24,10 @@ use crate::plan::{Kernel, Place, Plan, Role};
 use memory::Memory;
 use tape::{Store, Tape};
 
+type Kernels = &'static [(&'static str, fn(&mut Job))];
+
 /// The kernels by the names of their shaders.
-const KERNELS: &[(&str, fn(&mut Job))] = &[
+const KERNELS: Kernels = &[
     ("matmul", matmul::matmul),
     ("conv2d", convolution::conv2d),
     ("conv_transpose2d", convolution::conv_transpose2d),

@@ -18,6 +18,7 @@ pub struct Tape {
     /// The register of each instruction.
     slots: Vec<usize>,
     /// As few as can be, so that they stay in the L1 cache.
+    #[allow(clippy::vec_box)] // boxed, so that a register is swapped with `next` and not copied
     registers: Vec<Box<Lanes>>,
     /// What is being computed, before it becomes a register: its arguments may end where it begins.
     next: Box<Lanes>,
