@@ -121,7 +121,7 @@ impl Op for Oracle {
 }
 
 pub fn call(shader: &'static str, consts: &[(&'static str, u32)], loads: Vec<Stage>, size: usize, op: Oracle) -> CoreCall {
-    let inputs = (0..loads.len()).map(|input| CoreInput { name: "x", input }).collect();
+    let inputs = (0..loads.len()).map(|input| CoreInput::new("x", input)).collect();
     CoreCall {
         core: Core { shader, consts: consts.to_vec(), inputs, domain: Shape::from([size]), items: [1, 1, 1] },
         inputs: loads.iter().map(|stage| Meta::f32(stage.domain.clone())).collect(),
