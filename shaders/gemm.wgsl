@@ -9,6 +9,8 @@
 // - TALL = 1: rows of A are neighbours (A is stored k by row). k comes in LINES, and `span(z, line)` is (where A starts for the line's k = 0,
 //   where B does, first k, end of k). With TALL_EDGE, `exists(k, row)` says whether an element of A does.
 //
+// With ONES the last row of A is not stored and all ones, so that the last row of C is the sum of B's rows.
+//
 // B[k, col] is at start + k · B_ROW + col, or with TB at start + col · B_ROW + k; one column is stored along k. `emit(z, row, col, value)`
 // takes the results.
 
@@ -64,7 +66,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
       let x$p = select(vec4<f32>(), load_a_x4(a + k * A_ROW + $pu * 4u),
         vec4<bool>(exists(k, e$p), exists(k, e$p + 1u), exists(k, e$p + 2u), exists(k, e$p + 3u)));
 #else
+#if ONES
+      let e$p = vec4<u32>(row0 + $pu * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+      let x$p = select(load_a_x4(a + k * A_ROW + $pu * 4u), vec4<f32>(1.0), e$p == vec4<u32>(ROWS - 1u));
+#else
       let x$p = load_a_x4(a + k * A_ROW + $pu * 4u);
+#end
 #end
       let x$p0 = x$p.x;
       let x$p1 = x$p.y;

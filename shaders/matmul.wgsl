@@ -1,5 +1,6 @@
 // y[z, m, n] = Σ_k a[z, m, k] · b[z, k, n].
 // a: (BATCH, M, K), or (BATCH, K, M) with TA; b: (BATCH, K, N), or (BATCH, N, K) with TB; y: (BATCH, M, N).
+// With ONES (and TA) a holds one column less, (K, M − 1), and that column is all ones: the last row of y is Σ_k b[k, n].
 // The tile of a thread is described in gemm.wgsl.
 
 #import gemm

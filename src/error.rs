@@ -77,7 +77,10 @@ impl fmt::Display for Error {
             Error::Data { path, got, expected } => write!(f, "{path}: got {got}, expected {expected}"),
             Error::File { got, expected } => write!(f, "file: got {got}, expected {expected}"),
             Error::NonFinite { what, step, back_at } => {
-                write!(f, "{what} is not finite at step {step}; the model is back at step {back_at}: try a lower learning rate or clipNorm")
+                write!(
+                    f,
+                    "{what} is not finite at step {step}; the model is back at step {back_at}: try a lower learning rate or clipNorm"
+                )
             }
             Error::WebGpuUnavailable { reason } => write!(f, "WebGPU is not available: {reason}"),
             Error::DeviceLost { reason } => write!(f, "the GPU device was lost: {reason}"),

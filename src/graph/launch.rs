@@ -52,6 +52,8 @@ pub struct Core {
     pub inputs: Vec<CoreInput>,
     /// The shape of the output.
     pub domain: Shape,
+    /// What is done with the value at every element, `core()` being the value; nothing leaves it as it is.
+    pub store: Option<(Vec<Operand>, Scalar)>,
     /// Units of work along x, y and z; the shader's family says how many a workgroup takes.
     pub items: [u32; 3],
 }

@@ -15,8 +15,8 @@ pub fn dense(g: &mut Graph, p: &mut Params, name: &str, x: Edge, out: usize, law
         return Err(Error::shape("dense", format!("x is {}, wants (batch, in)", g.shape(x))));
     };
     let w = p.get(g, &format!("{name}.weight"), [fan_in, out], law(fan_in, out))?;
-    let y = ops::matmul(g, x, w, false, false)?;
-    add_bias(g, p, name, y, out)
+    let b = p.get_beside(g, &format!("{name}.bias"), [out])?;
+    ops::affine(g, x, w, b)
 }
 
 /// What a convolution does besides its channels.

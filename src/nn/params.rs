@@ -1,11 +1,11 @@
-//! A model's parameters: named tensors in one flat state, each 256-byte aligned, so that one update serves a whole model.
+//! A model's parameters: named tensors in one flat state, so that one update serves a whole model.
 
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::graph::{Edge, Graph};
 use crate::nn::Init;
-use crate::ops::pack;
+use crate::ops::pack::ALIGNMENT;
 use crate::ops::reshape::piece;
 use crate::shape::Shape;
 
@@ -14,6 +14,8 @@ pub struct ParamSpec {
     pub name: String,
     pub shape: Shape,
     pub init: Init,
+    /// Stands right behind the parameter before it, without a gap, so that one kernel writes both gradients.
+    pub is_beside: bool,
 }
 
 /// The name of the flat state that holds all parameters.
@@ -62,7 +64,17 @@ impl Params {
         }
         let edge = g.state(name, shape.clone());
         self.edges.insert(name.to_string(), edge);
-        self.specs.push(ParamSpec { name: name.to_string(), shape, init });
+        self.specs.push(ParamSpec { name: name.to_string(), shape, init, is_beside: false });
+        Ok(edge)
+    }
+
+    /// A bias, zero at first, that stands right behind the weight asked for before it.
+    pub fn get_beside(&mut self, g: &mut Graph, name: &str, shape: impl Into<Shape>) -> Result<Edge> {
+        let known = self.specs.len();
+        let edge = self.get(g, name, shape, Init::Zeros)?;
+        if let Some(spec) = self.specs.get_mut(known) {
+            spec.is_beside = true;
+        }
         Ok(edge)
     }
 
@@ -82,5 +94,12 @@ impl Params {
 
 /// Where each parameter stands in the flat state, and its size, in elements.
 pub fn layout(specs: &[ParamSpec]) -> (Vec<usize>, usize) {
-    pack::layout(&specs.iter().map(|s| s.shape.size()).collect::<Vec<_>>())
+    let mut end = 0usize;
+    let place = |spec: &ParamSpec| {
+        let offset = if spec.is_beside { end } else { end.next_multiple_of(ALIGNMENT) };
+        end = offset + spec.shape.size();
+        offset
+    };
+    let offsets = specs.iter().map(place).collect();
+    (offsets, end.next_multiple_of(ALIGNMENT))
 }

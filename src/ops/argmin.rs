@@ -46,6 +46,7 @@ impl Op for ArgMin {
             consts: vec![("ROWS", rows as u32), ("COLS", cols as u32), ("KIND", u32::from(self.is_max))],
             inputs: vec![CoreInput::new("x", 0)],
             domain: outputs[0].shape.clone(),
+            store: None,
             items: [rows as u32, 1, 1],
         })
     }

@@ -191,6 +191,7 @@ impl Op for Conv2d {
             consts: s.consts(false, self.is_swapped),
             inputs: vec![CoreInput::new("x", 0), CoreInput::new("w", 1)],
             domain: outputs[0].shape.clone(),
+            store: None,
             items: [s.narrow as u32, (s.batch * s.rows * s.cols) as u32, 1],
         })
     }
@@ -257,6 +258,7 @@ impl Op for ConvTranspose2d {
             consts: s.consts(true, self.is_swapped),
             inputs: vec![CoreInput::new("x", 0), CoreInput::new("w", 1)],
             domain: outputs[0].shape.clone(),
+            store: None,
             items: [s.wide as u32, (s.batch * s.h * s.w) as u32, 1],
         })
     }
@@ -307,6 +309,7 @@ impl Op for Conv2dDw {
             consts: s.consts(false, self.is_swapped),
             inputs: vec![CoreInput::new("x", 0), CoreInput::new("dy", 1)],
             domain: outputs[0].shape.clone(),
+            store: None,
             items: [s.narrow as u32, (s.kh * s.kw * s.wide) as u32, 1],
         })
     }

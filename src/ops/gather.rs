@@ -102,6 +102,7 @@ impl Op for ScatterAdd {
             consts: vec![("ROWS", self.rows as u32), ("COLS", cols as u32), ("COUNT", inputs[0].shape.size() as u32)],
             inputs: vec![CoreInput::new("index", 0), CoreInput::new("dy", 1)],
             domain: outputs[0].shape.clone(),
+            store: None,
             items: [cols as u32, self.rows as u32, 1],
         })
     }

@@ -51,6 +51,7 @@ impl Op for LogSumExp {
             consts: vec![("ROWS", rows as u32), ("COLS", cols as u32)],
             inputs: vec![CoreInput::new("x", 0)],
             domain: outputs[0].shape.clone(),
+            store: None,
             items: [rows as u32, 1, 1],
         })
     }

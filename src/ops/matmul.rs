@@ -84,11 +84,20 @@ impl Op for MatMul {
             self.sizes(&inputs[0].shape, &inputs[1].shape).expect("shapes were checked when the node was added");
         Launch::Core(Core {
             shader: "matmul",
-            consts: [("BATCH", batch), ("M", m), ("N", n), ("K", k), ("TA", usize::from(self.ta)), ("TB", usize::from(self.tb))]
-                .map(|(name, v)| (name, v as u32))
-                .to_vec(),
+            consts: [
+                ("BATCH", batch),
+                ("M", m),
+                ("N", n),
+                ("K", k),
+                ("TA", usize::from(self.ta)),
+                ("TB", usize::from(self.tb)),
+                ("ONES", 0),
+            ]
+            .map(|(name, v)| (name, v as u32))
+            .to_vec(),
             inputs: vec![CoreInput::new("a", 0), CoreInput::new("b", 1)],
             domain: outputs[0].shape.clone(),
+            store: None,
             items: [n as u32, m as u32, batch as u32],
         })
     }

@@ -1,6 +1,7 @@
 //! The operations, a file each, and their registry.
 
 pub mod adam;
+pub mod affine;
 pub mod argmin;
 pub mod concat;
 pub mod conv2d;
@@ -22,6 +23,7 @@ pub mod upsample;
 
 mod example;
 
+pub use affine::affine;
 pub use concat::concat;
 pub use conv2d::{conv_transpose2d, conv2d};
 pub use example::{Draw, Example};
@@ -42,6 +44,6 @@ pub fn registry() -> Vec<(&'static str, Vec<Example>)> {
     macro_rules! entries {
         ($($module:ident)*) => { vec![$((stringify!($module), $module::examples())),*] };
     }
-    entries![map matmul conv2d reduce softmax logsumexp gather argmin reshape transpose slice concat upsample reparameterize
+    entries![map matmul affine conv2d reduce softmax logsumexp gather argmin reshape transpose slice concat upsample reparameterize
         step_row pack adam metrics]
 }

@@ -152,6 +152,7 @@ impl Op for Reduce {
             consts: vec![("OUTER", outer as u32), ("COUNT", count as u32), ("INNER", inner as u32), ("KIND", kind)],
             inputs: vec![CoreInput::read_once("x", 0)],
             domain: outputs[0].shape.clone(),
+            store: None,
             items: [(outer * inner) as u32, 1, 1],
         })
     }

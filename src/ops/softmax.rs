@@ -60,6 +60,7 @@ impl Op for Softmax {
             consts: vec![("ROWS", rows as u32), ("COLS", cols as u32)],
             inputs: vec![CoreInput::new("x", 0)],
             domain: outputs[0].shape.clone(),
+            store: None,
             items: [1, rows as u32, 1],
         })
     }

@@ -246,6 +246,11 @@ impl<'a> Fusion<'a> {
                     let is_index = map.operands.iter().any(|o| o.view.index.is_some_and(|index| index.operand == k));
                     base != edge || (inline(lazy, &view, &map.domain).is_some() && (!is_index || lazy.is_pure_view))
                 }),
+                Launch::Core(core)
+                    if core.store.iter().flat_map(|(operands, _)| operands).any(|o| self.base(node.inputs[o.input]).0 == edge) =>
+                {
+                    false
+                }
                 Launch::Core(core) => core.inputs.iter().all(|i| {
                     let (base, offset) = self.base(node.inputs[i.input]);
                     let size = self.graph.shape(node.inputs[i.input]).size();
@@ -337,6 +342,14 @@ impl<'a> Fusion<'a> {
     }
 
     fn core(&mut self, id: NodeId, core_launch: Core) {
+        let stage = match &core_launch.store {
+            None => Stage { domain: core_launch.domain.clone(), reads: Vec::new(), roots: vec![core()] },
+            Some((operands, root)) => {
+                let domain = core_launch.domain.clone();
+                let map = MapLaunch { domain, operands: operands.clone(), roots: vec![root.clone()], is_update: false, row: None };
+                self.expand(id, &map)
+            }
+        };
         let node = &self.graph.nodes()[id];
         let load = |name_input: usize| {
             let e = node.inputs[name_input];
@@ -351,7 +364,6 @@ impl<'a> Fusion<'a> {
             }
         };
         let loads = core_launch.inputs.iter().map(|i| load(i.input)).collect();
-        let stage = Stage { domain: core_launch.domain.clone(), reads: Vec::new(), roots: vec![core()] };
         let core = Some(FusedCore { core: core_launch, node: id, loads });
         self.open(Group { core, stage, defines: vec![Edge { node: id, output: 0 }], nodes: vec![id], update: None });
     }

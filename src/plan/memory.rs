@@ -68,11 +68,23 @@ fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mu
         let place = own_buffer(buffers, Role::Slot, graph.meta(whole).clone());
         let buffer = place.buffer;
         places.insert(whole, place);
-        for (part, offset) in parts.into_iter().zip(offsets) {
+        for (k, (part, offset)) in parts.iter().copied().zip(offsets.iter().copied()).enumerate() {
             let (base, start) = fused.aliases.get(&part).copied().unwrap_or((part, 0));
             let meta = graph.meta(part).clone();
             let made = fused.groups.iter().position(|g| g.update.is_none() && g.defines.contains(&base));
-            let whole_value = start == 0 && graph.shape(base).size() == meta.shape.size();
+            if places.get(&base).is_some_and(|p| p.buffer == buffer && p.offset + start == offset) {
+                continue;
+            }
+            // Parts that stand side by side in one value and in the pack alike are placed together.
+            let mut end = meta.shape.size();
+            for (next, to) in parts[k + 1..].iter().zip(&offsets[k + 1..]) {
+                let beside = fused.aliases.get(next).is_some_and(|(of, from)| *of == base && *from == end && *to == offset + end);
+                if !beside {
+                    break;
+                }
+                end += graph.shape(*next).size();
+            }
+            let whole_value = start == 0 && graph.shape(base).size() == end;
             if made.is_some() && whole_value && !places.contains_key(&base) {
                 places.insert(base, Place { buffer, offset, meta: graph.meta(base).clone() });
                 continue;

@@ -1,4 +1,5 @@
 //! c[i, m, n] = Σ_k a[i, m, k] · b[i, k, n];  a: (batch, m, k), or (batch, k, m) with TA = 1;  b: (batch, k, n), or (batch, n, k) with TB = 1.
+//! With ONES = 1 (and TA) a is (k, m − 1), its last column being all ones and not stored.
 
 use super::Job;
 use super::gemm::{MR, NR, Output, Panels, Rows, panels_by_panels, panels_size, rows_by_panels};
@@ -12,7 +13,11 @@ const TILE: usize = 32 * 1024;
 const FEW: usize = 3;
 
 pub fn matmul(job: &mut Job) {
-    let [batch, m, n, k, ta, tb] = job.sizes(["BATCH", "M", "N", "K", "TA", "TB"]);
+    let [batch, m, n, k, ta, tb, ones] = job.sizes(["BATCH", "M", "N", "K", "TA", "TB", "ONES"]);
+    let m = m - ones;
+    if ones == 1 {
+        sum_rows(job, m * n, [n, k]);
+    }
     for i in 0..batch {
         if m <= FEW {
             few_rows(job, i, [m, n, k], ta == 1, tb == 1);
@@ -20,6 +25,18 @@ pub fn matmul(job: &mut Job) {
             many_rows(job, i, [m, n, k], ta == 1, tb == 1);
         }
     }
+}
+
+/// The last row of c where a has a column of ones that is not stored: Σ_k b[k, n].
+fn sum_rows(job: &mut Job, start: usize, [n, k]: [usize; 2]) {
+    let work = &mut *job.work;
+    let b = job.loads[1].slice(job.env, job.memory, 0, k * n, &mut work.b);
+    let c = room(&mut work.tile, n);
+    c.fill(0.0);
+    for row in b.chunks_exact(n) {
+        c.iter_mut().zip(row).for_each(|(c, b)| *c += b);
+    }
+    job.store.write(job.env, job.memory, start, c);
 }
 
 fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool) {
@@ -125,8 +142,8 @@ mod tests {
         for [batch, m, n, k] in sizes {
             for [ta, tb] in [[0, 0], [0, 1], [1, 0], [1, 1]] {
                 let (a, b) = (values(batch * m * k, 1), values(batch * k * n, 2));
-                let consts = [batch, m, n, k, ta, tb].map(|x| x as u32);
-                let consts: Vec<_> = ["BATCH", "M", "N", "K", "TA", "TB"].into_iter().zip(consts).collect();
+                let consts = [batch, m, n, k, ta, tb, 0].map(|x| x as u32);
+                let consts: Vec<_> = ["BATCH", "M", "N", "K", "TA", "TB", "ONES"].into_iter().zip(consts).collect();
                 check_core("matmul", &consts, &[&a, &b], batch * m * n, |inputs| {
                     let mut c = vec![0.0; batch * m * n];
                     for (at, c) in c.iter_mut().enumerate() {

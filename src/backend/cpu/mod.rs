@@ -22,13 +22,17 @@ use crate::error::{Error, Result};
 use crate::expr::Env;
 use crate::graph::{Array, Core};
 use crate::plan::{Kernel, Place, Plan, Role};
+use crate::shape::DType;
 
 use memory::Memory;
 use store::Store;
 use tape::Tape;
 
+/// Computes one core.
+type Run = fn(&mut Job);
+
 /// The kernels by the names of their shaders.
-const KERNELS: &[(&str, fn(&mut Job))] = &[
+const KERNELS: &[(&str, Run)] = &[
     ("matmul", matmul::matmul),
     ("conv2d", convolution::conv2d),
     ("conv_transpose2d", convolution::conv_transpose2d),
@@ -60,7 +64,7 @@ struct Replay {
 
 /// A kernel whose stages are ready.
 struct Ready {
-    run: Option<fn(&mut Job)>,
+    run: Option<Run>,
     loads: Vec<Tape>,
     store: Store,
 }
@@ -102,19 +106,37 @@ impl Cpu {
 
     /// Makes a plan ready to run: its own buffers are created, and those it shares by name where they do not exist, all zero.
     pub fn build(&mut self, plan: Rc<Plan>) -> Result<PlanId> {
-        let cells = plan.buffers.iter().map(|buffer| self.memory.bind(buffer)).collect::<Result<Vec<usize>>>()?;
-        let kernels = plan.kernels.iter().map(|kernel| Ready::new(kernel, &cells, &self.memory)).collect::<Result<Vec<Ready>>>()?;
-        self.plans.push(Some(Replay { plan, cells, kernels }));
-        Ok(PlanId(self.plans.len() - 1))
+        let mut cells = Vec::with_capacity(plan.buffers.len());
+        match self.ready(&plan, &mut cells) {
+            Ok(kernels) => {
+                self.plans.push(Some(Replay { plan, cells, kernels }));
+                Ok(PlanId(self.plans.len() - 1))
+            }
+            Err(error) => {
+                self.release(&plan, &cells);
+                Err(error)
+            }
+        }
+    }
+
+    fn ready(&mut self, plan: &Plan, cells: &mut Vec<usize>) -> Result<Vec<Ready>> {
+        for buffer in &plan.buffers {
+            cells.push(self.memory.bind(buffer)?);
+        }
+        plan.kernels.iter().map(|kernel| Ready::new(kernel, cells, &self.memory)).collect()
     }
 
     /// Frees what belongs to the plan alone.
     pub fn drop_plan(&mut self, id: PlanId) {
         if let Some(replay) = self.plans[id.0].take() {
-            for (buffer, cell) in replay.plan.buffers.iter().zip(replay.cells) {
-                if matches!(buffer.role, Role::Slot | Role::Output) {
-                    self.memory.free_owned(cell);
-                }
+            self.release(&replay.plan, &replay.cells);
+        }
+    }
+
+    fn release(&mut self, plan: &Plan, cells: &[usize]) {
+        for (buffer, cell) in plan.buffers.iter().zip(cells) {
+            if matches!(buffer.role, Role::Slot | Role::Output) {
+                self.memory.free_owned(*cell);
             }
         }
     }
@@ -151,10 +173,12 @@ impl Cpu {
         let replay = self.plans[id.0].as_ref().ok_or_else(|| Error::internal("the plan was dropped"))?;
         let buffer = &replay.plan.buffers[place.buffer];
         self.memory.check(replay.cells[place.buffer], buffer)?;
-        let (from, n) = (place.offset, place.meta.shape.size());
+        let width = match buffer.dtype {
+            DType::F32 | DType::U32 => 4,
+            DType::U8 => 1,
+        };
         let bytes = self.memory.data(replay.cells[place.buffer]).bytes();
-        let width = bytes.len() / self.memory.data(replay.cells[place.buffer]).len();
-        Ok(bytes[from * width..(from + n) * width].to_vec())
+        Ok(bytes[place.offset * width..][..place.meta.shape.size() * width].to_vec())
     }
 
     /// The bytes of one of a plan's outputs.
@@ -219,7 +243,7 @@ mod tests {
     use crate::expr::{Law, Program, constant, control, core, input, noise, position};
     use crate::graph::{Dim, Index, View, coordinates};
     use crate::plan::{Stage, Target};
-    use crate::shape::{DType, Shape};
+    use crate::shape::Shape;
 
     /// The values of one operand under a view, by `View::at` alone.
     fn by_definition(data: &[f32], view: &View, domain: &Shape, row: usize, index: &dyn Fn(usize) -> usize) -> Vec<f32> {
@@ -441,5 +465,13 @@ mod tests {
         cpu.write(&w, &[0; 16]).expect("states can be written");
         assert!(cpu.run(b, &[Env::default()]).is_err(), "it was written without a type");
         assert!(cpu.write(&Role::Slot, &[]).is_err());
+        cpu.free(&w);
+        let live = cpu.live_buffers();
+        let mut trial = Trial::new();
+        let slot = trial.buffer(Role::Slot, DType::F32, 4);
+        let place = trial.place(slot);
+        trial.map([9], vec![trial.bound(slot, View::identity(&Shape::from([9])))], &[input(0)], vec![target(place)]);
+        assert!(cpu.build(Rc::new(trial.plan)).is_err(), "it reads beyond its buffer");
+        assert_eq!(cpu.live_buffers(), live, "a plan that cannot be built leaves nothing");
     }
 }

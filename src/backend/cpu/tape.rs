@@ -17,6 +17,7 @@ pub struct Tape {
     /// Its only root is its first operand.
     is_identity: bool,
     /// As few as can be, so that they stay in the L1 cache.
+    #[allow(clippy::vec_box)] // they change places with `next`
     registers: Vec<Box<Lanes>>,
     /// What is being computed, before it becomes a register: its arguments may end where it begins.
     next: Box<Lanes>,
@@ -180,7 +181,9 @@ impl<'a> Source<'a> {
                 let period = &self.periods[k];
                 &period[self.start % (period.len() - LANES)..]
             }
-            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed | Way::Product => &self.registers[self.code.slots[i as usize]][..],
+            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed | Way::Product => {
+                &self.registers[self.code.slots[i as usize]][..]
+            }
         };
         lanes.first_chunk().expect("there are LANES elements in each of them")
     }

@@ -17,7 +17,7 @@ pub fn values(n: usize, stream: u32) -> Vec<f32> {
 
 #[derive(Default)]
 pub struct Trial {
-    plan: Plan,
+    pub plan: Plan,
     inputs: Vec<(Role, Vec<u8>)>,
 }
 
@@ -123,7 +123,7 @@ impl Op for Oracle {
 pub fn call(shader: &'static str, consts: &[(&'static str, u32)], loads: Vec<Stage>, size: usize, op: Oracle) -> CoreCall {
     let inputs = (0..loads.len()).map(|input| CoreInput::new("x", input)).collect();
     CoreCall {
-        core: Core { shader, consts: consts.to_vec(), inputs, domain: Shape::from([size]), items: [1, 1, 1] },
+        core: Core { shader, consts: consts.to_vec(), inputs, domain: Shape::from([size]), store: None, items: [1, 1, 1] },
         inputs: loads.iter().map(|stage| Meta::f32(stage.domain.clone())).collect(),
         loads,
         op: Rc::new(op),
@@ -148,7 +148,7 @@ pub fn check_core(
         let stage = |&buffer: &usize| {
             let domain = trial.place(buffer).meta.shape;
             let operands = vec![trial.bound(buffer, View::identity(&domain))];
-            Stage { operands, program: Program::lower(&[load.clone()]), domain }
+            Stage { operands, program: Program::lower(std::slice::from_ref(&load)), domain }
         };
         let loads: Vec<Stage> = buffers.iter().map(stage).collect();
         let addend = trial.f32(&values(size, 99));

@@ -194,20 +194,19 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         ("COL_GUARD", u32::from(split > 1 || quads > 1)),
         ("UNROLL_STORE", u32::from(unroll && split == 1)),
     ]);
+    if !constants.iter().any(|(name, _)| *name == "ONES") {
+        constants.push(("ONES", 0));
+    }
     if !constants.iter().any(|(name, _)| *name == "TB") {
         constants.push(("TB", u32::from(p.tb)));
     }
-    let a = if p.tall {
-        Width::Four { aligned: p.rows % 4 == 0 && p.a_row % 4 == 0 }
-    } else {
-        Width::Four { aligned: p.depth % 4 == 0 }
-    };
+    let a = if p.tall { Width::Four { aligned: p.a_row % 4 == 0 } } else { Width::Four { aligned: p.depth % 4 == 0 } };
     let b = if p.tb { Width::Four { aligned: p.depth % 4 == 0 } } else { Width::Four { aligned: p.cols % 4 == 0 } };
     Ok(Layout { shader, loads: vec![("a", a), ("b", b)], constants, groups: p.outer * row_tiles * col_tiles })
 }
 
 fn matmul(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
-    let (m, n, k, tb) = (sizes.get("M"), sizes.get("N"), sizes.get("K"), sizes.get("TB") == 1);
+    let (m, n, k, tb, ones) = (sizes.get("M"), sizes.get("N"), sizes.get("K"), sizes.get("TB") == 1, sizes.get("ONES"));
     let p = Product {
         outer: sizes.get("BATCH"),
         rows: m,
@@ -216,7 +215,7 @@ fn matmul(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
         taps: 1,
         tall: sizes.get("TA") == 1,
         tb,
-        a_row: m,
+        a_row: m - ones,
         b_row: if tb { k } else { n },
         total: true,
         lines: None,
