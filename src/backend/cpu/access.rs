@@ -97,8 +97,8 @@ fn merge(domain: &Shape, dims: &[Dim], index_dims: Option<&[Dim]>) -> Vec<Axis> 
 }
 
 fn is_plain(domain: &Shape, view: &View) -> bool {
-    let axis = |(&len, &dim): (&usize, &Dim)| Axis { len, dim, index_stride: 0 }.is_plain();
-    view.index.is_none() && domain.dims().iter().zip(&view.dims).all(axis)
+    let is_plain = |(&len, &dim): (&usize, &Dim)| Axis { len, dim, index_stride: 0 }.is_plain();
+    view.index.is_none() && domain.dims().iter().zip(&view.dims).all(is_plain)
 }
 
 impl Access {

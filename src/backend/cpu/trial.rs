@@ -17,7 +17,7 @@ pub fn values(n: usize, stream: u32) -> Vec<f32> {
 
 #[derive(Default)]
 pub struct Trial {
-    plan: Plan,
+    pub plan: Plan,
     inputs: Vec<(Role, Vec<u8>)>,
 }
 
