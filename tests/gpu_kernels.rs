@@ -1,12 +1,8 @@
 //! Every shader against what it computes, written as plain loops in double precision, on the machine's Vulkan device.
 //! Sizes are 1, odd, and beyond a workgroup. What stands around an output must not change.
-#![cfg(not(target_arch = "wasm32"))]
-
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
-use std::sync::{Mutex, OnceLock, mpsc};
 
-use reparam::backend::gpu::{Family, Gpu, module};
+use reparam::backend::gpu::{Family, Gpu};
 use reparam::error::Result;
 use reparam::expr::{Env, Law, Program, Scalar, Unary, constant, control, core, input, noise, position, select};
 use reparam::graph::{Array, Core, CoreInput, Dim, Index, Launch, Op, View, coordinates};
@@ -14,12 +10,74 @@ use reparam::plan::{Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, T
 use reparam::rng;
 use reparam::shape::{DType, Meta, Shape};
 
-type Job = Box<dyn FnOnce(&mut Gpu) + Send>;
-
 const FAMILIES: [Family; 2] = [Family::Software, Family::Hardware];
+/// A browser without a GPU takes its time to compile: there every third size has to do.
+const SIZE_STEP: usize = if cfg!(target_arch = "wasm32") { 3 } else { 1 };
 
-/// Runs a test with every family of layouts on the one device of this binary.
-fn on_gpu(test: impl Fn(&mut Gpu) + Send + 'static) {
+/// Every test runs with every family of layouts.
+macro_rules! tests {
+    ($($name:ident)*) => {
+        #[cfg(not(target_arch = "wasm32"))]
+        mod native {
+            $(
+                #[test]
+                fn $name() {
+                    super::on_gpu(|gpu| {
+                        for family in super::FAMILIES {
+                            gpu.set_family(family);
+                            pollster::block_on(super::$name(gpu));
+                        }
+                    });
+                }
+            )*
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        mod web {
+            use reparam::backend::gpu::Gpu;
+            use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+            wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+            $(
+                #[wasm_bindgen_test]
+                async fn $name() {
+                    let mut gpu = Gpu::new().await.expect("the browser offers WebGPU");
+                    for family in super::FAMILIES {
+                        gpu.set_family(family);
+                        super::$name(&mut gpu).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+tests! {
+    a_map_computes_every_function_of_the_tables
+    a_map_writes_several_outputs_and_reads_controls
+    a_map_may_write_where_it_reads
+    more_elements_than_fit_into_one_row_of_workgroups_are_computed
+    views_are_read_as_they_say
+    rows_are_looked_up_by_index_and_by_step
+    noise_has_the_same_bits_as_on_the_host
+    matmul_multiplies
+    matmul_fuses_loads_and_stores
+    convolutions_and_their_gradients_convolve
+    reduce_sums_and_finds_maxima
+    softmax_and_logsumexp_take_any_offset
+    argmin_takes_the_first_of_equals
+    scatter_add_sums_the_rows_of_each_index
+    reparameterize_draws_around_the_mean
+}
+
+/// Runs a test on the one device of this binary.
+#[cfg(not(target_arch = "wasm32"))]
+fn on_gpu(test: fn(&mut Gpu)) {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::sync::{Mutex, OnceLock, mpsc};
+
+    type Job = Box<dyn FnOnce(&mut Gpu) + Send>;
     static JOBS: OnceLock<Mutex<mpsc::Sender<Job>>> = OnceLock::new();
     let jobs = JOBS.get_or_init(|| {
         let (sender, receiver) = mpsc::channel::<Job>();
@@ -32,12 +90,7 @@ fn on_gpu(test: impl Fn(&mut Gpu) + Send + 'static) {
     });
     let (done, outcome) = mpsc::channel();
     let job: Job = Box::new(move |gpu| {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            for family in FAMILIES {
-                gpu.set_family(family);
-                test(gpu);
-            }
-        }));
+        let outcome = catch_unwind(AssertUnwindSafe(|| test(gpu)));
         done.send(outcome).expect("the test waits");
     });
     jobs.lock().expect("no job panics while it is sent").send(job).expect("the device's thread is alive");
@@ -111,7 +164,7 @@ impl Kit {
     }
 
     /// Runs the kernel and checks that nothing but its outputs has changed; the words of each output.
-    fn run(mut self, gpu: &mut Gpu, kernel: Kernel, env: Env) -> Vec<Vec<u32>> {
+    async fn run(mut self, gpu: &mut Gpu, kernel: Kernel, env: Env) -> Vec<Vec<u32>> {
         self.plan.controls = env.controls.iter().map(|(name, _)| *name).collect();
         self.plan.kernels.push(kernel);
         let plan = Rc::new(self.plan);
@@ -120,11 +173,11 @@ impl Kit {
         for (buffer, bytes) in plan.buffers.iter().zip(&self.contents) {
             gpu.write(&buffer.role, bytes).expect("the buffer fits");
         }
-        let id = pollster::block_on(gpu.build(plan.clone())).unwrap_or_else(|error| panic!("{}: {error}", kernel.label));
+        let id = gpu.build(plan.clone()).await.unwrap_or_else(|error| panic!("{}: {error}", kernel.label));
         gpu.run(id, std::slice::from_ref(&env)).expect("the plan runs");
         let mut outputs = vec![Vec::new(); kernel.outputs.len()];
         for (b, (buffer, before)) in plan.buffers.iter().zip(&self.contents).enumerate() {
-            let bytes = pollster::block_on(gpu.read(&buffer.role)).expect("the buffer is read");
+            let bytes = gpu.read(&buffer.role).await.expect("the buffer is read");
             let (now, before): (Vec<u32>, Vec<u32>) = (words(&bytes), words(before));
             let mut inside = vec![false; now.len()];
             for (target, output) in kernel.outputs.iter().zip(&mut outputs).filter(|(target, _)| target.place.buffer == b) {
@@ -149,17 +202,17 @@ fn words(bytes: &[u8]) -> Vec<u32> {
     bytes.chunks_exact(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()
 }
 
-/// Both families' text passes naga's checks.
+/// Both families' text passes naga's checks; a browser makes its own when it builds the plan.
+#[cfg(target_arch = "wasm32")]
+fn validate(_: &Plan) {}
+
+#[cfg(not(target_arch = "wasm32"))]
 fn validate(plan: &Plan) {
-    for kernel in &plan.kernels {
-        for family in FAMILIES {
-            let module = module(plan, kernel, family).expect("the kernel has a shader");
-            let parsed =
-                naga::front::wgsl::parse_str(&module.wgsl).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&module.wgsl)));
-            let mut validator =
-                naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
-            validator.validate(&parsed).unwrap_or_else(|e| panic!("{}\n{}", e.emit_to_string(&module.wgsl), module.wgsl));
-        }
+    for (kernel, family) in plan.kernels.iter().flat_map(|kernel| FAMILIES.map(|family| (kernel, family))) {
+        let wgsl = reparam::backend::gpu::module(plan, kernel, family).expect("the kernel has a shader").wgsl;
+        let parsed = naga::front::wgsl::parse_str(&wgsl).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&wgsl)));
+        let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        validator.validate(&parsed).unwrap_or_else(|e| panic!("{}\n{wgsl}", e.emit_to_string(&wgsl)));
     }
 }
 
@@ -180,7 +233,7 @@ fn stored(place: &Place) -> Stage {
 fn core_kernel(shader: &'static str, consts: &[(&'static str, usize)], loads: Vec<Stage>, out: &Place) -> Kernel {
     let inputs = (0..loads.len()).map(|input| CoreInput::new("", input)).collect();
     let consts = consts.iter().map(|(name, value)| (*name, *value as u32)).collect();
-    let core = Core { shader, consts, inputs, domain: out.meta.shape.clone(), store: None, items: [1, 1, 1] };
+    let core = Core { shader, consts, inputs, domain: out.meta.shape.clone(), store: None, row: None, items: [1, 1, 1] };
     let call = CoreCall { core, loads, op: Rc::new(NoOracle), inputs: Vec::new(), outputs: Vec::new() };
     Kernel { core: Some(call), store: stored(out), outputs: vec![target(out)], label: shader.to_string() }
 }
@@ -226,76 +279,63 @@ fn assert_near(what: &str, got: &[u32], want: &[f64], tolerance: f64) {
     }
 }
 
-#[test]
-fn a_map_computes_every_function_of_the_tables() {
-    on_gpu(|gpu| {
-        for n in [1, 63, 1000] {
-            let x: Vec<f32> = (0..n).map(|i| (i as f32 - n as f32 / 2.0) * 12.0 / n as f32 + 0.013).collect();
-            for f in Unary::ALL {
-                let x: Vec<f32> = x.iter().map(|x| if matches!(f, Unary::Log | Unary::Sqrt) { x.abs() } else { *x }).collect();
-                let mut kit = Kit::default();
-                let (a, y) = (kit.f32([n], &x), kit.out(Meta::f32([n])));
-                let kernel = map_kernel(&Shape::from([n]), whole(&a).operands, &[input(0).unary(*f)], vec![target(&y)]);
-                let got = kit.run(gpu, kernel, Env::default());
-                let want: Vec<f64> = x.iter().map(|x| f.f64(f64::from(*x))).collect();
-                // WGSL allows exp an error of 3 + 2|x| units in the last place: 2e-6 at |x| = 6.
-                assert_near(f.name(), &got[0], &want, 3e-6);
-            }
+async fn a_map_computes_every_function_of_the_tables(gpu: &mut Gpu) {
+    for n in [1, 63, 1000] {
+        let x: Vec<f32> = (0..n).map(|i| (i as f32 - n as f32 / 2.0) * 12.0 / n as f32 + 0.013).collect();
+        for f in Unary::ALL {
+            let x: Vec<f32> = x.iter().map(|x| if matches!(f, Unary::Log | Unary::Sqrt) { x.abs() } else { *x }).collect();
+            let mut kit = Kit::default();
+            let (a, y) = (kit.f32([n], &x), kit.out(Meta::f32([n])));
+            let kernel = map_kernel(&Shape::from([n]), whole(&a).operands, &[input(0).unary(*f)], vec![target(&y)]);
+            let got = kit.run(gpu, kernel, Env::default()).await;
+            let want: Vec<f64> = x.iter().map(|x| f.f64(f64::from(*x))).collect();
+            // WGSL allows exp an error of 3 + 2|x| units in the last place: 2e-6 at |x| = 6.
+            assert_near(f.name(), &got[0], &want, 3e-6);
         }
-    });
+    }
 }
 
-#[test]
-fn a_map_writes_several_outputs_and_reads_controls() {
-    on_gpu(|gpu| {
-        let n = 777;
-        let (a, b) = (values(1, n), values(2, n));
-        let mut kit = Kit::default();
-        let (pa, pb) = (kit.f32([n], &a), kit.f32([n], &b));
-        let (sum, scaled, rounded) = (kit.out(Meta::f32([n])), kit.out(Meta::f32([n])), kit.out(Meta::u32([n])));
-        let operands = [whole(&pa).operands, whole(&pb).operands].concat();
-        let (x, y) = (input(0), input(1));
-        let roots = [&x + &y, select(&x, &(&y * control("beta")), &control("rate")), position() + 0.25];
-        let kernel = map_kernel(&Shape::from([n]), operands, &roots, vec![target(&sum), target(&scaled), target(&rounded)]);
-        let env = Env { controls: vec![("rate", 0.5), ("x", 0.0), ("y", 0.0), ("z", 0.0), ("beta", 3.0)], ..Env::default() };
-        let got = kit.run(gpu, kernel, env);
-        let pairs = || a.iter().zip(&b).map(|(a, b)| (f64::from(*a), f64::from(*b)));
-        assert_near("sum", &got[0], &pairs().map(|(a, b)| a + b).collect::<Vec<_>>(), 1e-6);
-        assert_near("select", &got[1], &pairs().map(|(a, b)| if a > 0.0 { 3.0 * b } else { 0.5 }).collect::<Vec<_>>(), 1e-6);
-        assert_eq!(got[2], (0..n as u32).collect::<Vec<_>>());
-    });
+async fn a_map_writes_several_outputs_and_reads_controls(gpu: &mut Gpu) {
+    let n = 777;
+    let (a, b) = (values(1, n), values(2, n));
+    let mut kit = Kit::default();
+    let (pa, pb) = (kit.f32([n], &a), kit.f32([n], &b));
+    let (sum, scaled, rounded) = (kit.out(Meta::f32([n])), kit.out(Meta::f32([n])), kit.out(Meta::u32([n])));
+    let operands = [whole(&pa).operands, whole(&pb).operands].concat();
+    let (x, y) = (input(0), input(1));
+    let roots = [&x + &y, select(&x, &(&y * control("beta")), &control("rate")), position() + 0.25];
+    let kernel = map_kernel(&Shape::from([n]), operands, &roots, vec![target(&sum), target(&scaled), target(&rounded)]);
+    let env = Env { controls: vec![("rate", 0.5), ("x", 0.0), ("y", 0.0), ("z", 0.0), ("beta", 3.0)], ..Env::default() };
+    let got = kit.run(gpu, kernel, env).await;
+    let pairs = || a.iter().zip(&b).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+    assert_near("sum", &got[0], &pairs().map(|(a, b)| a + b).collect::<Vec<_>>(), 1e-6);
+    assert_near("select", &got[1], &pairs().map(|(a, b)| if a > 0.0 { 3.0 * b } else { 0.5 }).collect::<Vec<_>>(), 1e-6);
+    assert_eq!(got[2], (0..n as u32).collect::<Vec<_>>());
 }
 
-#[test]
-fn a_map_may_write_where_it_reads() {
-    on_gpu(|gpu| {
-        let n = 300;
-        let a = values(1, n);
-        let mut kit = Kit::default();
-        let place = kit.f32([n], &a);
-        let kernel = map_kernel(&Shape::from([n]), whole(&place).operands, &[input(0) * 2.0], vec![target(&place)]);
-        let got = kit.run(gpu, kernel, Env::default());
-        assert_eq!(floats(&got[0]), a.iter().map(|a| a * 2.0).collect::<Vec<_>>());
-    });
+async fn a_map_may_write_where_it_reads(gpu: &mut Gpu) {
+    let n = 300;
+    let a = values(1, n);
+    let mut kit = Kit::default();
+    let place = kit.f32([n], &a);
+    let kernel = map_kernel(&Shape::from([n]), whole(&place).operands, &[input(0) * 2.0], vec![target(&place)]);
+    let got = kit.run(gpu, kernel, Env::default()).await;
+    assert_eq!(floats(&got[0]), a.iter().map(|a| a * 2.0).collect::<Vec<_>>());
 }
 
-#[test]
-fn more_elements_than_fit_into_one_row_of_workgroups_are_computed() {
-    on_gpu(|gpu| {
-        let n = 65_535 * 256 + 1000;
-        let mut kit = Kit::default();
-        let y = kit.out(Meta::u32([n]));
-        let low = position() - (position() * (1.0 / 4096.0)).unary(Unary::Floor) * 4096.0;
-        let kernel = map_kernel(&Shape::from([n]), Vec::new(), &[low], vec![target(&y)]);
-        let got = kit.run(gpu, kernel, Env::default());
-        // The position is a float: exact up to 2²⁴, even numbers beyond.
-        assert!(got[0].iter().enumerate().all(|(i, y)| *y == (i as f32 as u32) % 4096));
-    });
+async fn more_elements_than_fit_into_one_row_of_workgroups_are_computed(gpu: &mut Gpu) {
+    let n = 65_535 * 256 + 1000;
+    let mut kit = Kit::default();
+    let y = kit.out(Meta::u32([n]));
+    let low = position() - (position() * (1.0 / 4096.0)).unary(Unary::Floor) * 4096.0;
+    let kernel = map_kernel(&Shape::from([n]), Vec::new(), &[low], vec![target(&y)]);
+    let got = kit.run(gpu, kernel, Env::default()).await;
+    // The position is a float: exact up to 2²⁴, even numbers beyond.
+    assert!(got[0].iter().enumerate().all(|(i, y)| *y == (i as f32 as u32) % 4096));
 }
 
 /// Every way in which a view can read, against `View::at`.
-#[test]
-fn views_are_read_as_they_say() {
+async fn views_are_read_as_they_say(gpu: &mut Gpu) {
     let dim = |low, high, divisor, exact, stride| Dim { low, high, divisor, exact, stride };
     let full = |len, stride| Dim::new(len, stride);
     let view = |dims: &[Dim], offset| View { dims: dims.to_vec(), offset, row: None, index: None };
@@ -313,88 +353,80 @@ fn views_are_read_as_they_say() {
         ("ones", vec![1, 4, 1, 3], view(&[full(1, 0), full(4, 3), dim(0, 1, 1, false, 7), full(3, 1)], 0)),
         ("a missing one", vec![1, 4], view(&[dim(1, 1, 1, false, 1), full(4, 1)], 0)),
     ];
-    on_gpu(move |gpu| {
-        let source = values(3, 200);
-        let bytes: Vec<u8> = (0..200).map(|i| (i * 37 % 256) as u8).collect();
-        for (name, dims, view) in &cases {
-            let domain = Shape::from(dims.clone());
-            let want = |at: &dyn Fn(usize) -> f64| -> Vec<f64> {
-                (0..domain.size()).map(|i| view.at(&coordinates(&domain, i)).map_or(0.0, at)).collect()
-            };
-            let mut kit = Kit::default();
-            let place = kit.f32([200], &source);
-            let out = kit.out(Meta::f32(domain.clone()));
-            let operands = vec![Bound { place, view: view.clone() }];
-            let got = kit.run(gpu, map_kernel(&domain, operands, &[input(0)], vec![target(&out)]), Env::default());
-            assert_near(name, &got[0], &want(&|i| f64::from(source[i])), 0.0);
+    let source = values(3, 200);
+    let bytes: Vec<u8> = (0..200).map(|i| (i * 37 % 256) as u8).collect();
+    for (name, dims, view) in &cases {
+        let domain = Shape::from(dims.clone());
+        let want = |at: &dyn Fn(usize) -> f64| -> Vec<f64> {
+            (0..domain.size()).map(|i| view.at(&coordinates(&domain, i)).map_or(0.0, at)).collect()
+        };
+        let mut kit = Kit::default();
+        let place = kit.f32([200], &source);
+        let out = kit.out(Meta::f32(domain.clone()));
+        let operands = vec![Bound { place, view: view.clone() }];
+        let got = kit.run(gpu, map_kernel(&domain, operands, &[input(0)], vec![target(&out)]), Env::default()).await;
+        assert_near(name, &got[0], &want(&|i| f64::from(source[i])), 0.0);
 
-            let mut kit = Kit::default();
-            let place = kit.u8([200], &bytes);
-            let out = kit.out(Meta::f32(domain.clone()));
-            let operands = vec![Bound { place, view: view.clone() }];
-            let got = kit.run(gpu, map_kernel(&domain, operands, &[input(0)], vec![target(&out)]), Env::default());
-            assert_near(name, &got[0], &want(&|i| f64::from(bytes[i])), 0.0);
-        }
-    });
+        let mut kit = Kit::default();
+        let place = kit.u8([200], &bytes);
+        let out = kit.out(Meta::f32(domain.clone()));
+        let operands = vec![Bound { place, view: view.clone() }];
+        let got = kit.run(gpu, map_kernel(&domain, operands, &[input(0)], vec![target(&out)]), Env::default()).await;
+        assert_near(name, &got[0], &want(&|i| f64::from(bytes[i])), 0.0);
+    }
 }
 
 /// A batch of rows looked up in a table of bytes by an order that has a row for every step.
-#[test]
-fn rows_are_looked_up_by_index_and_by_step() {
-    on_gpu(|gpu| {
-        let (rows, cols, batch, steps) = (11, 8, 5, 3);
-        let table: Vec<u8> = (0..rows * cols).map(|i| (i * 29 % 256) as u8).collect();
-        let order: Vec<u32> = (0..steps * batch).map(|i| (i as u32 * 7 + 2) % 13).collect();
-        let domain = Shape::from([batch, cols]);
-        let mut kit = Kit::default();
-        let (data, index) = (kit.u8([rows, cols], &table), kit.u32([steps, batch], &order));
-        let out = kit.out(Meta::f32([4 * batch, cols]));
-        let operands = vec![
-            Bound {
-                place: data,
-                view: View {
-                    dims: vec![Dim::new(batch, 0), Dim::new(cols, 1)],
-                    offset: 0,
-                    row: None,
-                    index: Some(Index { operand: 1, stride: cols, len: rows }),
-                },
+async fn rows_are_looked_up_by_index_and_by_step(gpu: &mut Gpu) {
+    let (rows, cols, batch, steps) = (11, 8, 5, 3);
+    let table: Vec<u8> = (0..rows * cols).map(|i| (i * 29 % 256) as u8).collect();
+    let order: Vec<u32> = (0..steps * batch).map(|i| (i as u32 * 7 + 2) % 13).collect();
+    let domain = Shape::from([batch, cols]);
+    let mut kit = Kit::default();
+    let (data, index) = (kit.u8([rows, cols], &table), kit.u32([steps, batch], &order));
+    let out = kit.out(Meta::f32([4 * batch, cols]));
+    let operands = vec![
+        Bound {
+            place: data,
+            view: View {
+                dims: vec![Dim::new(batch, 0), Dim::new(cols, 1)],
+                offset: 0,
+                row: None,
+                index: Some(Index { operand: 1, stride: cols, len: rows }),
             },
-            Bound {
-                place: index,
-                view: View { dims: vec![Dim::new(batch, 1), Dim::new(cols, 0)], offset: 0, row: Some(batch), index: None },
-            },
-        ];
-        let outputs = vec![Target { place: out, row: Some(batch * cols) }];
-        let kernel = map_kernel(&domain, operands, &[input(0) * (1.0 / 255.0)], outputs);
-        let got = kit.run(gpu, kernel, Env { row: 2, ..Env::default() });
-        let want: Vec<f64> = (0..batch * cols)
-            .map(|i| {
-                let row = (order[2 * batch + i / cols] as usize).min(rows - 1);
-                f64::from(table[row * cols + i % cols]) / 255.0
-            })
-            .collect();
-        assert_near("gather", &got[0], &want, 1e-6);
-    });
+        },
+        Bound {
+            place: index,
+            view: View { dims: vec![Dim::new(batch, 1), Dim::new(cols, 0)], offset: 0, row: Some(batch), index: None },
+        },
+    ];
+    let outputs = vec![Target { place: out, row: Some(batch * cols) }];
+    let kernel = map_kernel(&domain, operands, &[input(0) * (1.0 / 255.0)], outputs);
+    let got = kit.run(gpu, kernel, Env { row: 2, ..Env::default() }).await;
+    let want: Vec<f64> = (0..batch * cols)
+        .map(|i| {
+            let row = (order[2 * batch + i / cols] as usize).min(rows - 1);
+            f64::from(table[row * cols + i % cols]) / 255.0
+        })
+        .collect();
+    assert_near("gather", &got[0], &want, 1e-6);
 }
 
-#[test]
-fn noise_has_the_same_bits_as_on_the_host() {
-    on_gpu(|gpu| {
-        let n = 5000;
-        let env = Env { seed: [0xDEAD_BEEF, 77], step: 12_345, ..Env::default() };
-        let mut kit = Kit::default();
-        let (uniform, normal) = (kit.out(Meta::f32([n])), kit.out(Meta::f32([n])));
-        let roots = [noise(3, Law::Uniform), noise(9, Law::Normal)];
-        let kernel = map_kernel(&Shape::from([n]), Vec::new(), &roots, vec![target(&uniform), target(&normal)]);
-        let got = kit.run(gpu, kernel, env.clone());
-        let draw = |stream, i| rng::word(env.seed, stream, env.step, i);
-        assert_eq!(got[0], (0..n as u32).map(|i| rng::unit(draw(3, i)).to_bits()).collect::<Vec<_>>());
-        // The logarithm inside erfinv is the device's.
-        assert_near("normal", &got[1], &(0..n as u32).map(|i| f64::from(rng::normal(draw(9, i)))).collect::<Vec<_>>(), 2e-6);
-    });
+async fn noise_has_the_same_bits_as_on_the_host(gpu: &mut Gpu) {
+    let n = 5000;
+    let env = Env { seed: [0xDEAD_BEEF, 77], step: 12_345, ..Env::default() };
+    let mut kit = Kit::default();
+    let (uniform, normal) = (kit.out(Meta::f32([n])), kit.out(Meta::f32([n])));
+    let roots = [noise(3, Law::Uniform), noise(9, Law::Normal)];
+    let kernel = map_kernel(&Shape::from([n]), Vec::new(), &roots, vec![target(&uniform), target(&normal)]);
+    let got = kit.run(gpu, kernel, env.clone()).await;
+    let draw = |stream, i| rng::word(env.seed, stream, env.step, i);
+    assert_eq!(got[0], (0..n as u32).map(|i| rng::unit(draw(3, i)).to_bits()).collect::<Vec<_>>());
+    // The logarithm inside erfinv is the device's.
+    assert_near("normal", &got[1], &(0..n as u32).map(|i| f64::from(rng::normal(draw(9, i)))).collect::<Vec<_>>(), 2e-6);
 }
 
-fn matmul_case(gpu: &mut Gpu, batch: usize, m: usize, n: usize, k: usize, ta: bool, tb: bool) {
+async fn matmul_case(gpu: &mut Gpu, batch: usize, m: usize, n: usize, k: usize, ta: bool, tb: bool) {
     let what = format!("matmul {batch}×{m}×{n}×{k} {ta} {tb}");
     let (a, b) = (values(1, batch * m * k), values(2, batch * k * n));
     let mut kit = Kit::default();
@@ -403,7 +435,7 @@ fn matmul_case(gpu: &mut Gpu, batch: usize, m: usize, n: usize, k: usize, ta: bo
     let out = kit.out(Meta::f32([batch, m, n]));
     let consts = [("BATCH", batch), ("M", m), ("N", n), ("K", k), ("TA", ta.into()), ("TB", tb.into()), ("ONES", 0)];
     let kernel = core_kernel("matmul", &consts, vec![whole(&pa), whole(&pb)], &out);
-    let got = kit.run(gpu, kernel, Env::default());
+    let got = kit.run(gpu, kernel, Env::default()).await;
     let mut want = vec![Sum::default(); batch * m * n];
     for (i, sum) in want.iter_mut().enumerate() {
         let (z, row, col) = (i / (m * n), i / n % m, i % n);
@@ -416,82 +448,76 @@ fn matmul_case(gpu: &mut Gpu, batch: usize, m: usize, n: usize, k: usize, ta: bo
     assert_sums(&what, &got[0], &want);
 }
 
-#[test]
-fn matmul_multiplies() {
-    on_gpu(|gpu| {
-        let sizes = [
-            (1, 1, 1, 1),
-            (1, 3, 5, 7),
-            (1, 2, 4, 8),
-            (2, 9, 6, 5),
-            (3, 1, 33, 65),
-            (1, 65, 67, 66),
-            (1, 64, 64, 64),
-            (1, 128, 20, 400),
-            (2, 5, 3, 1000),
-        ];
-        for (batch, m, n, k) in sizes {
-            for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
-                matmul_case(gpu, batch, m, n, k, ta, tb);
-            }
+async fn matmul_multiplies(gpu: &mut Gpu) {
+    let sizes = [
+        (1, 1, 1, 1),
+        (1, 3, 5, 7),
+        (1, 2, 4, 8),
+        (2, 9, 6, 5),
+        (3, 1, 33, 65),
+        (1, 65, 67, 66),
+        (1, 64, 64, 64),
+        (1, 128, 20, 400),
+        (2, 5, 3, 1000),
+    ];
+    for (batch, m, n, k) in sizes.into_iter().step_by(SIZE_STEP) {
+        for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
+            matmul_case(gpu, batch, m, n, k, ta, tb).await;
         }
-    });
+    }
 }
 
 /// A layer of a step: a gathered batch of bytes times weights at an offset, plus bias, rectified, and its mask beside it.
-#[test]
-fn matmul_fuses_loads_and_stores() {
-    on_gpu(|gpu| {
-        let (rows, m, n, k) = (40, 12, 20, 16);
-        let table: Vec<u8> = (0..rows * k).map(|i| (i * 29 % 256) as u8).collect();
-        let order: Vec<u32> = (0..m as u32).map(|i| i * 3).collect();
-        let flat = values(5, 64 + k * n + n);
-        let mut kit = Kit::default();
-        let (data, index, parameters) = (kit.u8([rows, k], &table), kit.u32([m], &order), kit.f32([flat.len()], &flat));
-        let (y, mask) = (kit.out(Meta::f32([1, m, n])), kit.out(Meta::f32([1, m, n])));
-        let at = |offset, shape: Shape| Place { buffer: parameters.buffer, offset, meta: Meta::f32(shape) };
-        let domain = Shape::from([1, m, k]);
-        let x = Stage {
-            domain,
-            operands: vec![
-                Bound {
-                    place: data,
-                    view: View {
-                        dims: vec![Dim::new(1, 0), Dim::new(m, 0), Dim::new(k, 1)],
-                        offset: 0,
-                        row: None,
-                        index: Some(Index { operand: 1, stride: k, len: rows }),
-                    },
+async fn matmul_fuses_loads_and_stores(gpu: &mut Gpu) {
+    let (rows, m, n, k) = (40, 12, 20, 16);
+    let table: Vec<u8> = (0..rows * k).map(|i| (i * 29 % 256) as u8).collect();
+    let order: Vec<u32> = (0..m as u32).map(|i| i * 3).collect();
+    let flat = values(5, 64 + k * n + n);
+    let mut kit = Kit::default();
+    let (data, index, parameters) = (kit.u8([rows, k], &table), kit.u32([m], &order), kit.f32([flat.len()], &flat));
+    let (y, mask) = (kit.out(Meta::f32([1, m, n])), kit.out(Meta::f32([1, m, n])));
+    let at = |offset, shape: Shape| Place { buffer: parameters.buffer, offset, meta: Meta::f32(shape) };
+    let domain = Shape::from([1, m, k]);
+    let x = Stage {
+        domain,
+        operands: vec![
+            Bound {
+                place: data,
+                view: View {
+                    dims: vec![Dim::new(1, 0), Dim::new(m, 0), Dim::new(k, 1)],
+                    offset: 0,
+                    row: None,
+                    index: Some(Index { operand: 1, stride: k, len: rows }),
                 },
-                Bound {
-                    place: index,
-                    view: View { dims: vec![Dim::new(1, 0), Dim::new(m, 1), Dim::new(k, 0)], offset: 0, row: None, index: None },
-                },
-            ],
-            program: Program::lower(&[input(0) * (1.0 / 255.0)]),
-        };
-        let w = whole(&at(64, Shape::from([1, k, n])));
-        let consts = [("BATCH", 1), ("M", m), ("N", n), ("K", k), ("TA", 0), ("TB", 0), ("ONES", 0)];
-        let mut kernel = core_kernel("matmul", &consts, vec![x, w], &y);
-        let bias = at(64 + k * n, Shape::from([n]));
-        let view = View::broadcast(&bias.meta.shape, &kernel.store.domain);
-        let sum = core() + input(0);
-        let rectified = sum.max(&constant(0.0));
-        kernel.store.operands = vec![Bound { place: bias, view }];
-        kernel.store.program = Program::lower(&[rectified, constant(0.0).less(&sum)]);
-        kernel.outputs.push(target(&mask));
-        let got = kit.run(gpu, kernel, Env::default());
-        let mut want = Vec::new();
-        for i in 0..m * n {
-            let mut sum = f64::from(flat[64 + k * n + i % n]);
-            for t in 0..k {
-                sum += f64::from(table[order[i / n] as usize * k + t]) / 255.0 * f64::from(flat[64 + t * n + i % n]);
-            }
-            want.push(sum);
+            },
+            Bound {
+                place: index,
+                view: View { dims: vec![Dim::new(1, 0), Dim::new(m, 1), Dim::new(k, 0)], offset: 0, row: None, index: None },
+            },
+        ],
+        program: Program::lower(&[input(0) * (1.0 / 255.0)]),
+    };
+    let w = whole(&at(64, Shape::from([1, k, n])));
+    let consts = [("BATCH", 1), ("M", m), ("N", n), ("K", k), ("TA", 0), ("TB", 0), ("ONES", 0)];
+    let mut kernel = core_kernel("matmul", &consts, vec![x, w], &y);
+    let bias = at(64 + k * n, Shape::from([n]));
+    let view = View::broadcast(&bias.meta.shape, &kernel.store.domain);
+    let sum = core() + input(0);
+    let rectified = sum.max(&constant(0.0));
+    kernel.store.operands = vec![Bound { place: bias, view }];
+    kernel.store.program = Program::lower(&[rectified, constant(0.0).less(&sum)]);
+    kernel.outputs.push(target(&mask));
+    let got = kit.run(gpu, kernel, Env::default()).await;
+    let mut want = Vec::new();
+    for i in 0..m * n {
+        let mut sum = f64::from(flat[64 + k * n + i % n]);
+        for t in 0..k {
+            sum += f64::from(table[order[i / n] as usize * k + t]) / 255.0 * f64::from(flat[64 + t * n + i % n]);
         }
-        assert_near("layer", &got[0], &want.iter().map(|y| y.max(0.0)).collect::<Vec<_>>(), 2e-6);
-        assert_near("mask", &got[1], &want.iter().map(|y| f64::from(*y > 0.0)).collect::<Vec<_>>(), 0.0);
-    });
+        want.push(sum);
+    }
+    assert_near("layer", &got[0], &want.iter().map(|y| y.max(0.0)).collect::<Vec<_>>(), 2e-6);
+    assert_near("mask", &got[1], &want.iter().map(|y| f64::from(*y > 0.0)).collect::<Vec<_>>(), 0.0);
 }
 
 /// The geometry of a convolution: `small` is the output of conv2d, `large` its input.
@@ -551,7 +577,7 @@ fn geometries() -> Vec<Geometry> {
     ]
 }
 
-fn conv_case(gpu: &mut Gpu, g: Geometry, swapped: bool) {
+async fn conv_case(gpu: &mut Gpu, g: Geometry, swapped: bool) {
     let what = format!("{g:?} swapped: {swapped}");
     let (lc, sc, [sh, sw]) = (g.large_channels, g.small_channels, g.small());
     let taps = g.kernel[0] * g.kernel[1];
@@ -573,7 +599,7 @@ fn conv_case(gpu: &mut Gpu, g: Geometry, swapped: bool) {
     let shape = if swapped { weight_shape(sc, lc) } else { weight_shape(lc, sc) };
     let (px, pw, out) = (kit.f32(large_shape, &x), kit.f32(shape, &w), kit.out(Meta::f32(small_shape)));
     let kernel = core_kernel("conv2d", &sizes(large_shape, small_shape), vec![whole(&px), whole(&pw)], &out);
-    let got = kit.run(gpu, kernel, Env::default());
+    let got = kit.run(gpu, kernel, Env::default()).await;
     let mut want = vec![Sum::default(); g.batch * sh * sw * sc];
     g.each(|large, tap, small| {
         for (i, o) in (0..lc).flat_map(|i| (0..sc).map(move |o| (i, o))) {
@@ -588,7 +614,7 @@ fn conv_case(gpu: &mut Gpu, g: Geometry, swapped: bool) {
     let shape = if swapped { weight_shape(lc, sc) } else { weight_shape(sc, lc) };
     let (py, pw, out) = (kit.f32(small_shape, &y), kit.f32(shape, &w), kit.out(Meta::f32(large_shape)));
     let kernel = core_kernel("conv_transpose2d", &sizes(small_shape, large_shape), vec![whole(&py), whole(&pw)], &out);
-    let got = kit.run(gpu, kernel, Env::default());
+    let got = kit.run(gpu, kernel, Env::default()).await;
     let mut want = vec![Sum::default(); large_size * lc];
     g.each(|large, tap, small| {
         for (i, o) in (0..lc).flat_map(|i| (0..sc).map(move |o| (i, o))) {
@@ -601,7 +627,7 @@ fn conv_case(gpu: &mut Gpu, g: Geometry, swapped: bool) {
     let shape = if swapped { weight_shape(sc, lc) } else { weight_shape(lc, sc) };
     let (px, py, out) = (kit.f32(large_shape, &x), kit.f32(small_shape, &y), kit.out(Meta::f32(shape)));
     let kernel = core_kernel("conv2d_dw", &sizes(large_shape, small_shape), vec![whole(&px), whole(&py)], &out);
-    let got = kit.run(gpu, kernel, Env::default());
+    let got = kit.run(gpu, kernel, Env::default()).await;
     let mut want = vec![Sum::default(); taps * lc * sc];
     g.each(|large, tap, small| {
         for (i, o) in (0..lc).flat_map(|i| (0..sc).map(move |o| (i, o))) {
@@ -612,130 +638,111 @@ fn conv_case(gpu: &mut Gpu, g: Geometry, swapped: bool) {
     assert_sums(&format!("conv2d_dw {what}"), &got[0], &want);
 }
 
-#[test]
-fn convolutions_and_their_gradients_convolve() {
-    on_gpu(|gpu| {
-        for g in geometries() {
-            for swapped in [false, true] {
-                conv_case(gpu, g, swapped);
-            }
+async fn convolutions_and_their_gradients_convolve(gpu: &mut Gpu) {
+    for g in geometries().into_iter().step_by(SIZE_STEP) {
+        for swapped in [false, true] {
+            conv_case(gpu, g, swapped).await;
         }
-    });
+    }
 }
 
-#[test]
-fn reduce_sums_and_finds_maxima() {
-    on_gpu(|gpu| {
-        for (outer, count, inner) in
-            [(1, 1, 1), (1, 1000, 1), (3, 7, 5), (65, 3, 1), (5, 300, 1), (1, 129, 70), (2, 64, 400), (1, 20_001, 1), (300, 2, 64)]
-        {
-            let x = values(4, outer * count * inner);
-            for kind in [0, 1] {
-                let mut kit = Kit::default();
-                let (place, out) = (kit.f32([outer, count, inner], &x), kit.out(Meta::f32([outer, inner])));
-                let consts = [("OUTER", outer), ("COUNT", count), ("INNER", inner), ("KIND", kind)];
-                let got = kit.run(gpu, core_kernel("reduce", &consts, vec![whole(&place)], &out), Env::default());
-                let terms =
-                    |i: usize| (0..count).map(|c| f64::from(x[(i / inner * count + c) * inner + i % inner])).collect::<Vec<_>>();
-                let what = format!("reduce {outer} {count} {inner} {kind}");
-                if kind == 1 {
-                    let want: Vec<f64> = (0..outer * inner).map(|i| terms(i).into_iter().fold(f64::MIN, f64::max)).collect();
-                    assert_near(&what, &got[0], &want, 0.0);
-                } else {
-                    let mut want = vec![Sum::default(); outer * inner];
-                    want.iter_mut().enumerate().for_each(|(i, sum)| terms(i).into_iter().for_each(|t| sum.add(t)));
-                    assert_sums(&what, &got[0], &want);
-                }
-            }
-        }
-    });
-}
-
-#[test]
-fn softmax_and_logsumexp_take_any_offset() {
-    on_gpu(|gpu| {
-        for (rows, cols) in [(1, 1), (3, 5), (65, 3), (7, 64), (5, 1000), (200, 10)] {
-            for offset in [0.0, 300.0, -300.0] {
-                let x: Vec<f32> = values(6, rows * cols).iter().map(|x| x * 8.0 + offset).collect();
-                let row = |r: usize| x[r * cols..(r + 1) * cols].iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
-                let lse: Vec<f64> = (0..rows)
-                    .map(|r| {
-                        let largest = row(r).into_iter().fold(f64::MIN, f64::max);
-                        largest + row(r).into_iter().map(|x| (x - largest).exp()).sum::<f64>().ln()
-                    })
-                    .collect();
-                let consts = [("ROWS", rows), ("COLS", cols)];
-                let mut kit = Kit::default();
-                let (place, out) = (kit.f32([rows, cols], &x), kit.out(Meta::f32([rows])));
-                let got = kit.run(gpu, core_kernel("logsumexp", &consts, vec![whole(&place)], &out), Env::default());
-                assert_near("logsumexp", &got[0], &lse, 1e-6);
-                let mut kit = Kit::default();
-                let (place, out) = (kit.f32([rows, cols], &x), kit.out(Meta::f32([rows, cols])));
-                let got = kit.run(gpu, core_kernel("softmax", &consts, vec![whole(&place)], &out), Env::default());
-                let want: Vec<f64> =
-                    (0..rows).flat_map(|r| row(r).into_iter().map(|x| (x - lse[r]).exp()).collect::<Vec<_>>()).collect();
-                assert_near("softmax", &got[0], &want, 4e-6);
-            }
-        }
-    });
-}
-
-#[test]
-fn argmin_takes_the_first_of_equals() {
-    on_gpu(|gpu| {
-        for (rows, cols) in [(1, 1), (3, 5), (65, 3), (7, 64), (5, 1000)] {
-            // Coarse values, so that there are ties.
-            let x: Vec<f32> = values(7, rows * cols).iter().map(|x| (x * 6.0).round()).collect();
-            for kind in [0, 1] {
-                let mut kit = Kit::default();
-                let (place, out) = (kit.f32([rows, cols], &x), kit.out(Meta::u32([rows])));
-                let consts = [("ROWS", rows), ("COLS", cols), ("KIND", kind)];
-                let got = kit.run(gpu, core_kernel("argmin", &consts, vec![whole(&place)], &out), Env::default());
-                let want: Vec<u32> = (0..rows)
-                    .map(|r| {
-                        let row = &x[r * cols..(r + 1) * cols];
-                        let best =
-                            row.iter().copied().reduce(|a, b| if kind == 0 { a.min(b) } else { a.max(b) }).expect("cols > 0");
-                        row.iter().position(|x| *x == best).expect("it is one of them") as u32
-                    })
-                    .collect();
-                assert_eq!(got[0], want, "{rows} {cols} {kind}");
-            }
-        }
-    });
-}
-
-#[test]
-fn scatter_add_sums_the_rows_of_each_index() {
-    on_gpu(|gpu| {
-        for (rows, cols, count) in [(1, 1, 1), (5, 3, 70), (40, 16, 300), (7, 64, 2)] {
-            let index: Vec<u32> = (0..count as u32).map(|i| i * i * 7 % rows as u32).collect();
-            let dy = values(8, count * cols);
+async fn reduce_sums_and_finds_maxima(gpu: &mut Gpu) {
+    for (outer, count, inner) in
+        [(1, 1, 1), (1, 1000, 1), (3, 7, 5), (65, 3, 1), (5, 300, 1), (1, 129, 70), (2, 64, 400), (1, 20_001, 1), (300, 2, 64)]
+    {
+        let x = values(4, outer * count * inner);
+        for kind in [0, 1] {
             let mut kit = Kit::default();
-            let (pi, pd, out) = (kit.u32([count], &index), kit.f32([count, cols], &dy), kit.out(Meta::f32([rows, cols])));
-            let consts = [("ROWS", rows), ("COLS", cols), ("COUNT", count)];
-            let got = kit.run(gpu, core_kernel("scatter_add", &consts, vec![whole(&pi), whole(&pd)], &out), Env::default());
-            let mut want = vec![Sum::default(); rows * cols];
-            for (i, dy) in dy.iter().enumerate() {
-                want[index[i / cols] as usize * cols + i % cols].add(f64::from(*dy));
+            let (place, out) = (kit.f32([outer, count, inner], &x), kit.out(Meta::f32([outer, inner])));
+            let consts = [("OUTER", outer), ("COUNT", count), ("INNER", inner), ("KIND", kind)];
+            let got = kit.run(gpu, core_kernel("reduce", &consts, vec![whole(&place)], &out), Env::default()).await;
+            let terms =
+                |i: usize| (0..count).map(|c| f64::from(x[(i / inner * count + c) * inner + i % inner])).collect::<Vec<_>>();
+            let what = format!("reduce {outer} {count} {inner} {kind}");
+            if kind == 1 {
+                let want: Vec<f64> = (0..outer * inner).map(|i| terms(i).into_iter().fold(f64::MIN, f64::max)).collect();
+                assert_near(&what, &got[0], &want, 0.0);
+            } else {
+                let mut want = vec![Sum::default(); outer * inner];
+                want.iter_mut().enumerate().for_each(|(i, sum)| terms(i).into_iter().for_each(|t| sum.add(t)));
+                assert_sums(&what, &got[0], &want);
             }
-            assert_sums("scatter_add", &got[0], &want);
         }
-    });
+    }
 }
 
-#[test]
-fn reparameterize_draws_around_the_mean() {
-    on_gpu(|gpu| {
-        let n = 130;
-        let (mean, logvar) = (values(1, n), values(2, n));
-        let env = Env { seed: [5, 6], step: 9, ..Env::default() };
+async fn softmax_and_logsumexp_take_any_offset(gpu: &mut Gpu) {
+    for (rows, cols) in [(1, 1), (3, 5), (65, 3), (7, 64), (5, 1000), (200, 10)] {
+        for offset in [0.0, 300.0, -300.0] {
+            let x: Vec<f32> = values(6, rows * cols).iter().map(|x| x * 8.0 + offset).collect();
+            let row = |r: usize| x[r * cols..(r + 1) * cols].iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+            let lse: Vec<f64> = (0..rows)
+                .map(|r| {
+                    let largest = row(r).into_iter().fold(f64::MIN, f64::max);
+                    largest + row(r).into_iter().map(|x| (x - largest).exp()).sum::<f64>().ln()
+                })
+                .collect();
+            let consts = [("ROWS", rows), ("COLS", cols)];
+            let mut kit = Kit::default();
+            let (place, out) = (kit.f32([rows, cols], &x), kit.out(Meta::f32([rows])));
+            let got = kit.run(gpu, core_kernel("logsumexp", &consts, vec![whole(&place)], &out), Env::default()).await;
+            assert_near("logsumexp", &got[0], &lse, 1e-6);
+            let mut kit = Kit::default();
+            let (place, out) = (kit.f32([rows, cols], &x), kit.out(Meta::f32([rows, cols])));
+            let got = kit.run(gpu, core_kernel("softmax", &consts, vec![whole(&place)], &out), Env::default()).await;
+            let want: Vec<f64> =
+                (0..rows).flat_map(|r| row(r).into_iter().map(|x| (x - lse[r]).exp()).collect::<Vec<_>>()).collect();
+            assert_near("softmax", &got[0], &want, 4e-6);
+        }
+    }
+}
+
+async fn argmin_takes_the_first_of_equals(gpu: &mut Gpu) {
+    for (rows, cols) in [(1, 1), (3, 5), (65, 3), (7, 64), (5, 1000)] {
+        // Coarse values, so that there are ties.
+        let x: Vec<f32> = values(7, rows * cols).iter().map(|x| (x * 6.0).round()).collect();
+        for kind in [0, 1] {
+            let mut kit = Kit::default();
+            let (place, out) = (kit.f32([rows, cols], &x), kit.out(Meta::u32([rows])));
+            let consts = [("ROWS", rows), ("COLS", cols), ("KIND", kind)];
+            let got = kit.run(gpu, core_kernel("argmin", &consts, vec![whole(&place)], &out), Env::default()).await;
+            let want: Vec<u32> = (0..rows)
+                .map(|r| {
+                    let row = &x[r * cols..(r + 1) * cols];
+                    let best = row.iter().copied().reduce(|a, b| if kind == 0 { a.min(b) } else { a.max(b) }).expect("cols > 0");
+                    row.iter().position(|x| *x == best).expect("it is one of them") as u32
+                })
+                .collect();
+            assert_eq!(got[0], want, "{rows} {cols} {kind}");
+        }
+    }
+}
+
+async fn scatter_add_sums_the_rows_of_each_index(gpu: &mut Gpu) {
+    for (rows, cols, count) in [(1, 1, 1), (5, 3, 70), (40, 16, 300), (7, 64, 2)] {
+        let index: Vec<u32> = (0..count as u32).map(|i| i * i * 7 % rows as u32).collect();
+        let dy = values(8, count * cols);
         let mut kit = Kit::default();
-        let (pm, pv, out) = (kit.f32([n], &mean), kit.f32([n], &logvar), kit.out(Meta::f32([n])));
-        let kernel = core_kernel("reparameterize", &[("STREAM", 4), ("SIZE", n)], vec![whole(&pm), whole(&pv)], &out);
-        let got = kit.run(gpu, kernel, env.clone());
-        let epsilon = |i| f64::from(rng::normal(rng::word(env.seed, 4, env.step, i as u32)));
-        let want: Vec<f64> = (0..n).map(|i| f64::from(mean[i]) + (0.5 * f64::from(logvar[i])).exp() * epsilon(i)).collect();
-        assert_near("reparameterize", &got[0], &want, 3e-6);
-    });
+        let (pi, pd, out) = (kit.u32([count], &index), kit.f32([count, cols], &dy), kit.out(Meta::f32([rows, cols])));
+        let consts = [("ROWS", rows), ("COLS", cols), ("COUNT", count)];
+        let got = kit.run(gpu, core_kernel("scatter_add", &consts, vec![whole(&pi), whole(&pd)], &out), Env::default()).await;
+        let mut want = vec![Sum::default(); rows * cols];
+        for (i, dy) in dy.iter().enumerate() {
+            want[index[i / cols] as usize * cols + i % cols].add(f64::from(*dy));
+        }
+        assert_sums("scatter_add", &got[0], &want);
+    }
+}
+
+async fn reparameterize_draws_around_the_mean(gpu: &mut Gpu) {
+    let n = 130;
+    let (mean, logvar) = (values(1, n), values(2, n));
+    let env = Env { seed: [5, 6], step: 9, ..Env::default() };
+    let mut kit = Kit::default();
+    let (pm, pv, out) = (kit.f32([n], &mean), kit.f32([n], &logvar), kit.out(Meta::f32([n])));
+    let kernel = core_kernel("reparameterize", &[("STREAM", 4), ("SIZE", n)], vec![whole(&pm), whole(&pv)], &out);
+    let got = kit.run(gpu, kernel, env.clone()).await;
+    let epsilon = |i| f64::from(rng::normal(rng::word(env.seed, 4, env.step, i as u32)));
+    let want: Vec<f64> = (0..n).map(|i| f64::from(mean[i]) + (0.5 * f64::from(logvar[i])).exp() * epsilon(i)).collect();
+    assert_near("reparameterize", &got[0], &want, 3e-6);
 }

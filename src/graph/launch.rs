@@ -20,7 +20,7 @@ pub enum Launch {
     Core(Core),
 }
 
-/// Expressions over the elements of a domain, which is the shape of every output unless `row` is given.
+/// Expressions over the elements of a domain, which is the shape of every output.
 #[derive(Clone, Debug)]
 pub struct MapLaunch {
     pub domain: Shape,
@@ -29,8 +29,6 @@ pub struct MapLaunch {
     pub roots: Vec<Scalar>,
     /// Its outputs are the next values of states: it runs last and may write in place.
     pub is_update: bool,
-    /// The outputs are the step's row of a buffer with a row for every step of a submit; this is the row's stride.
-    pub row: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +52,8 @@ pub struct Core {
     pub domain: Shape,
     /// What is done with the value at every element, `core()` being the value; nothing leaves it as it is.
     pub store: Option<(Vec<Operand>, Scalar)>,
+    /// It is an update: the result is the step's row, of this stride, of a buffer with a row for every step of a submit.
+    pub row: Option<usize>,
     /// Units of work along x, y and z; the shader's family says how many a workgroup takes.
     pub items: [u32; 3],
 }

@@ -80,7 +80,7 @@ impl Op for Adam {
         let domain = outputs[0].shape.clone();
         let operand = |(input, m): (usize, &&Meta)| Operand { input, view: View::broadcast(&m.shape, &domain) };
         let operands = inputs.iter().enumerate().map(operand).collect();
-        Launch::Map(MapLaunch { operands, roots: self.roots(), domain, is_update: true, row: None })
+        Launch::Map(MapLaunch { operands, roots: self.roots(), domain, is_update: true })
     }
 }
 

@@ -63,6 +63,7 @@ impl Op for Affine {
             consts: consts(batch, n, k, 0, 0),
             inputs: vec![CoreInput::new("a", 0), CoreInput::new("b", 1)],
             store: Some((vec![bias], core() + input(0))),
+            row: None,
             items: [n as u32, batch as u32, 1],
             domain,
         })
@@ -97,6 +98,7 @@ impl Op for AffineGradient {
             consts: consts(m, n, batch, 1, 1),
             inputs: vec![CoreInput::new("a", 0), CoreInput::new("b", 1)],
             store: None,
+            row: None,
             items: [n as u32, m as u32, 1],
             domain,
         })

@@ -47,6 +47,7 @@ impl Op for ArgMin {
             inputs: vec![CoreInput::new("x", 0)],
             domain: outputs[0].shape.clone(),
             store: None,
+            row: None,
             items: [rows as u32, 1, 1],
         })
     }

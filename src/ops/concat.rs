@@ -84,7 +84,7 @@ impl Op for Concat {
             self.views(&shapes).into_iter().enumerate().map(|(input, view)| Operand { input, view }).collect();
         // Outside its part a view gives 0, so the sum is the part that exists.
         let root = (0..operands.len()).fold(constant(0.0), |sum, k| sum + input(k));
-        Launch::Map(MapLaunch { domain: outputs[0].shape.clone(), operands, roots: vec![root], is_update: false, row: None })
+        Launch::Map(MapLaunch { domain: outputs[0].shape.clone(), operands, roots: vec![root], is_update: false })
     }
 }
 

@@ -192,6 +192,7 @@ impl Op for Conv2d {
             inputs: vec![CoreInput::new("x", 0), CoreInput::new("w", 1)],
             domain: outputs[0].shape.clone(),
             store: None,
+            row: None,
             items: [s.narrow as u32, (s.batch * s.rows * s.cols) as u32, 1],
         })
     }
@@ -259,6 +260,7 @@ impl Op for ConvTranspose2d {
             inputs: vec![CoreInput::new("x", 0), CoreInput::new("w", 1)],
             domain: outputs[0].shape.clone(),
             store: None,
+            row: None,
             items: [s.wide as u32, (s.batch * s.h * s.w) as u32, 1],
         })
     }
@@ -310,6 +312,7 @@ impl Op for Conv2dDw {
             inputs: vec![CoreInput::new("x", 0), CoreInput::new("dy", 1)],
             domain: outputs[0].shape.clone(),
             store: None,
+            row: None,
             items: [s.narrow as u32, (s.kh * s.kw * s.wide) as u32, 1],
         })
     }

@@ -64,7 +64,7 @@ impl Op for Gather {
         };
         let at = View { dims: dims(&|d| if d < lead { of_index[d] } else { 0 }), offset: 0, row: None, index: None };
         let operands = vec![Operand { input: 0, view: row }, Operand { input: 1, view: at }];
-        Launch::Map(MapLaunch { domain, operands, roots: vec![input(0)], is_update: false, row: None })
+        Launch::Map(MapLaunch { domain, operands, roots: vec![input(0)], is_update: false })
     }
 }
 
@@ -103,6 +103,7 @@ impl Op for ScatterAdd {
             inputs: vec![CoreInput::new("index", 0), CoreInput::new("dy", 1)],
             domain: outputs[0].shape.clone(),
             store: None,
+            row: None,
             items: [cols as u32, self.rows as u32, 1],
         })
     }

@@ -141,7 +141,6 @@ impl Op for Map {
             roots: vec![self.expr.clone()],
             domain,
             is_update: false,
-            row: None,
         })
     }
 }

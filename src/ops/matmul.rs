@@ -98,6 +98,7 @@ impl Op for MatMul {
             inputs: vec![CoreInput::new("a", 0), CoreInput::new("b", 1)],
             domain: outputs[0].shape.clone(),
             store: None,
+            row: None,
             items: [n as u32, m as u32, batch as u32],
         })
     }

@@ -9,7 +9,6 @@ pub mod gather;
 pub mod logsumexp;
 pub mod map;
 pub mod matmul;
-pub mod metrics;
 pub mod pack;
 pub mod rearrange;
 pub mod reduce;
@@ -18,6 +17,7 @@ pub mod reshape;
 pub mod slice;
 pub mod softmax;
 pub mod step_row;
+pub mod totals;
 pub mod transpose;
 pub mod upsample;
 
@@ -45,5 +45,5 @@ pub fn registry() -> Vec<(&'static str, Vec<Example>)> {
         ($($module:ident)*) => { vec![$((stringify!($module), $module::examples())),*] };
     }
     entries![map matmul affine conv2d reduce softmax logsumexp gather argmin reshape transpose slice concat upsample reparameterize
-        step_row pack adam metrics]
+        step_row pack adam totals]
 }

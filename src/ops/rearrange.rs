@@ -41,7 +41,6 @@ impl<R: Rearrange> Op for R {
             operands: vec![Operand { input: 0, view: self.view(&inputs[0].shape) }],
             roots: vec![input(0)],
             is_update: false,
-            row: None,
         })
     }
 }

@@ -153,6 +153,7 @@ impl Op for Reduce {
             inputs: vec![CoreInput::read_once("x", 0)],
             domain: outputs[0].shape.clone(),
             store: None,
+            row: None,
             items: [(outer * inner) as u32, 1, 1],
         })
     }

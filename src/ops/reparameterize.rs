@@ -57,7 +57,6 @@ impl Op for Reparameterize {
             roots: vec![input(0) + self.deviation()],
             domain,
             is_update: false,
-            row: None,
         })
     }
 }

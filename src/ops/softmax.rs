@@ -61,6 +61,7 @@ impl Op for Softmax {
             inputs: vec![CoreInput::new("x", 0)],
             domain: outputs[0].shape.clone(),
             store: None,
+            row: None,
             items: [1, rows as u32, 1],
         })
     }

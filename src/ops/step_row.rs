@@ -35,7 +35,7 @@ impl Op for StepRow {
         let domain = outputs[0].shape.clone();
         let view = View { row: Some(domain.size()), ..View::identity(&domain) };
         let operands = vec![Operand { input: 0, view }];
-        Launch::Map(MapLaunch { domain, operands, roots: vec![input(0)], is_update: false, row: None })
+        Launch::Map(MapLaunch { domain, operands, roots: vec![input(0)], is_update: false })
     }
 }
 

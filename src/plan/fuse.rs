@@ -48,6 +48,13 @@ pub struct Group {
     pub update: Option<(Vec<Edge>, Option<usize>)>,
 }
 
+impl Group {
+    /// Everything it reads.
+    pub fn reads(&self) -> impl Iterator<Item = &Read> {
+        self.core.iter().flat_map(|c| &c.loads).flat_map(|l| &l.reads).chain(&self.stage.reads)
+    }
+}
+
 pub struct Fused {
     pub groups: Vec<Group>,
     /// (pack output, offsets, packed edges)
@@ -148,7 +155,7 @@ impl<'a> Fusion<'a> {
                 self.make_room(id, &map);
                 self.map(id, map);
             }
-            Launch::Core(core) => self.core(id, core),
+            Launch::Core(core) => self.core(id, core)?,
         }
         Ok(())
     }
@@ -341,12 +348,12 @@ impl<'a> Fusion<'a> {
         self.readers.get(&edge).is_some_and(|readers| readers.iter().any(|r| r.is_none_or(|id| !members.contains(&id))))
     }
 
-    fn core(&mut self, id: NodeId, core_launch: Core) {
+    fn core(&mut self, id: NodeId, core_launch: Core) -> Result<()> {
         let stage = match &core_launch.store {
             None => Stage { domain: core_launch.domain.clone(), reads: Vec::new(), roots: vec![core()] },
             Some((operands, root)) => {
                 let domain = core_launch.domain.clone();
-                let map = MapLaunch { domain, operands: operands.clone(), roots: vec![root.clone()], is_update: false, row: None };
+                let map = MapLaunch { domain, operands: operands.clone(), roots: vec![root.clone()], is_update: false };
                 self.expand(id, &map)
             }
         };
@@ -364,8 +371,14 @@ impl<'a> Fusion<'a> {
             }
         };
         let loads = core_launch.inputs.iter().map(|i| load(i.input)).collect();
+        let row = core_launch.row;
         let core = Some(FusedCore { core: core_launch, node: id, loads });
+        if row.is_some() {
+            let group = Group { core, stage, defines: outputs(self.graph, id), nodes: vec![id], update: None };
+            return self.push_update(group, row);
+        }
         self.open(Group { core, stage, defines: vec![Edge { node: id, output: 0 }], nodes: vec![id], update: None });
+        Ok(())
     }
 
     fn open(&mut self, group: Group) {
@@ -381,14 +394,17 @@ impl<'a> Fusion<'a> {
 
     fn update(&mut self, id: NodeId, map: MapLaunch) -> Result<()> {
         let stage = self.expand(id, &map);
-        let defines = outputs(self.graph, id);
+        self.push_update(Group { core: None, stage, defines: outputs(self.graph, id), nodes: vec![id], update: None }, None)
+    }
+
+    fn push_update(&mut self, group: Group, row: Option<usize>) -> Result<()> {
         let target = |e: &Edge| self.graph.updates().iter().find(|(_, next)| next == e).map(|(state, _)| *state);
         let wanted = || Error::internal("the output of an update is a state's next value and nothing else");
-        let targets = defines.iter().map(target).collect::<Option<Vec<_>>>().ok_or_else(wanted)?;
-        if defines.iter().any(|e| self.readers.get(e).is_none_or(|r| r.len() != 1)) {
+        let targets = group.defines.iter().map(target).collect::<Option<Vec<_>>>().ok_or_else(wanted)?;
+        if group.defines.iter().any(|e| self.readers.get(e).is_none_or(|r| r.len() != 1)) {
             return Err(wanted());
         }
-        self.updates.push(Group { core: None, stage, defines, nodes: vec![id], update: Some((targets, map.row)) });
+        self.updates.push(Group { update: Some((targets, row)), ..group });
         Ok(())
     }
 
@@ -414,7 +430,7 @@ impl<'a> Fusion<'a> {
             let writes = |u: &Group, e: &Edge| u.update.as_ref().is_some_and(|(targets, _)| targets.contains(e));
             let is_free = |k: &usize| {
                 let others = self.updates.iter().enumerate().filter(|(j, _)| j != k);
-                others.flat_map(|(_, u)| &u.stage.reads).all(|r| !writes(&self.updates[*k], &r.edge))
+                others.flat_map(|(_, u)| u.reads()).all(|r| !writes(&self.updates[*k], &r.edge))
             };
             let next =
                 (0..self.updates.len()).find(is_free).ok_or_else(|| Error::internal("states whose updates read each other"))?;

@@ -114,10 +114,7 @@ fn slots(graph: &Graph, groups: &[Group], buffers: &mut Vec<Buffer>, places: &mu
     for (at, group) in groups.iter().enumerate() {
         for edge in group.defines.iter().filter(|e| group.update.is_none() && !places.contains_key(e)) {
             let meta = graph.meta(*edge);
-            let reads = |g: &Group| {
-                let loads = g.core.iter().flat_map(|c| &c.loads).flat_map(|l| &l.reads);
-                loads.chain(&g.stage.reads).any(|r| r.edge == *edge)
-            };
+            let reads = |g: &Group| g.reads().any(|r| r.edge == *edge);
             let dies = groups.iter().rposition(reads).unwrap_or(at).max(at);
             lives.push(Life { edge: *edge, dtype: meta.dtype, size: meta.shape.size(), born: at, dies });
         }

@@ -10,7 +10,7 @@ use crate::plan::{Plan, Role};
 use crate::rng;
 use crate::shape::{DType, Meta};
 use crate::train::data::Data;
-use crate::train::programs::{self, METRICS, PRIOR, VALID_ROWS};
+use crate::train::programs::{self, PRIOR, VALID_ROWS};
 use crate::train::run::{Figures, MAX_STEPS};
 use crate::train::session::Session;
 use crate::vae::Options;
@@ -60,9 +60,9 @@ impl Session {
     /// The figures of a data set that is held.
     pub(super) async fn figures(&mut self, name: &str, meta: &Meta, seed: u64) -> Result<Figures> {
         let n = meta.shape.dims()[0];
-        let graph = programs::evaluation(&self.model, name, meta, MAX_STEPS, EVALUATION)?;
+        let (graph, readout) = programs::evaluation(&self.model, name, meta, MAX_STEPS, EVALUATION)?;
         let plan = self.backend.build(Plan::compile(&graph)?).await?;
-        let mut sums = [0.0f64; METRICS];
+        let mut sums = [0.0f64; 3];
         let batches: Vec<usize> = (0..n).step_by(EVALUATION).collect();
         for (i, starts) in batches.chunks(MAX_STEPS).enumerate() {
             let mut order: Vec<u32> =
@@ -77,9 +77,9 @@ impl Session {
             self.backend.write(&Role::Input(format!("{name}.order")), bytemuck::cast_slice(&order))?;
             self.backend.run(&plan, &envs)?;
             let ring: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read(&Role::Scratch(format!("{name}.metrics"))).await?);
-            for metrics in ring.chunks(METRICS).take(starts.len()) {
-                for (sum, x) in sums.iter_mut().zip(metrics) {
-                    *sum += f64::from(*x);
+            for (row, env) in ring.chunks(readout.columns).zip(&envs) {
+                for (sum, x) in sums.iter_mut().zip(readout.figures(env, row)) {
+                    *sum += x;
                 }
             }
         }

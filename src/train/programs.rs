@@ -2,12 +2,12 @@
 
 use crate::autodiff::gradients;
 use crate::error::Result;
-use crate::expr::{constant, control, input, position, select};
+use crate::expr::{Env, Program, constant, control, input, position, select};
 use crate::graph::{Edge, Graph, Source};
 use crate::nn::{Params, layout};
 use crate::ops::adam::Adam;
 use crate::ops::pack::Pack;
-use crate::ops::{self, metrics::write_metrics, step_row::step_row};
+use crate::ops::{self, step_row::step_row, totals::write_totals};
 use crate::shape::{DType, Meta};
 use crate::vae::Model;
 use crate::vae::objective::{Loss, Terms};
@@ -21,8 +21,27 @@ pub const MOMENTS: [&str; 2] = ["adam.m", "adam.v"];
 /// How many rows of the current batch count, in evaluation.
 pub const VALID_ROWS: &str = "valid_rows";
 
-/// How many numbers a step reports: loss, reconstruction, KL, in the order of the metrics ring's columns.
-pub const METRICS: usize = 3;
+/// What a step's row of the metrics ring means: totals of the objective's parts, from which the host has loss, reconstruction and KL.
+#[derive(Clone, Debug)]
+pub struct Readout {
+    pub columns: usize,
+    loss: Program,
+    reconstruction: usize,
+    kl: usize,
+}
+
+impl Readout {
+    fn of(loss: &Loss) -> (Vec<Edge>, Readout) {
+        let (values, reconstruction, kl) = loss.figures();
+        (values.clone(), Readout { columns: values.len(), loss: Program::lower(&[loss.weighted_sum()]), reconstruction, kl })
+    }
+
+    /// (loss, reconstruction, KL) of a row, under the controls of its step.
+    pub fn figures(&self, env: &Env, row: &[f32]) -> [f64; 3] {
+        let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+        [self.loss.eval(env, 0, 0.0, &row)[0], row[self.reconstruction], row[self.kl]]
+    }
+}
 
 /// A batch of the resident data set, chosen by this step's row of the order: (batch, example…), bytes as 0…1.
 fn batch(g: &mut Graph, name: &str, data: &Meta, rows: usize, batch: usize) -> Result<Edge> {
@@ -50,13 +69,13 @@ fn loss(g: &mut Graph, p: &mut Params, model: &Model, x: Edge) -> Result<Loss> {
 }
 
 /// One step: a batch, the objective's mean over it, its gradients, the update, the metrics.
-pub fn training(model: &Model, data: &Meta, rows: usize, size: usize, adam: Adam) -> Result<Graph> {
+pub fn training(model: &Model, data: &Meta, rows: usize, size: usize, adam: Adam) -> Result<(Graph, Readout)> {
     let mut g = Graph::new();
     let mut p = Params::bind(&mut g, &model.specs)?;
     let x = batch(&mut g, "train", data, rows, size)?;
     let parts = loss(&mut g, &mut p, model, x)?;
-    let metrics = parts.totals(&mut g, 1.0 / size as f64, &mut |_, values| Ok(values))?;
-    let dw = gradients(&mut g, metrics[0], &p.edges())?;
+    let mean = parts.total(&mut g, 1.0 / size as f64)?;
+    let dw = gradients(&mut g, mean, &p.edges())?;
     let (offsets, total) = layout(&model.specs);
     let gradient = g.add_op(Pack { offsets, size: total }, &dw)?;
     let flat = p.flat().expect("the parameters are bound");
@@ -69,30 +88,33 @@ pub fn training(model: &Model, data: &Meta, rows: usize, size: usize, adam: Adam
     for (state, next) in [flat, moments[0], moments[1]].into_iter().zip(adam.step(&mut g, &inputs)?) {
         g.update(state, next)?;
     }
-    write_ring(&mut g, "train", rows, &metrics)?;
-    Ok(g)
+    let (values, readout) = Readout::of(&parts);
+    write_ring(&mut g, "train", rows, &values, 1.0 / size as f64)?;
+    Ok((g, readout))
 }
 
-/// The sums of loss, reconstruction and KL over the valid rows of a batch.
-pub fn evaluation(model: &Model, name: &str, data: &Meta, rows: usize, size: usize) -> Result<Graph> {
+/// The totals of a batch's valid rows.
+pub fn evaluation(model: &Model, name: &str, data: &Meta, rows: usize, size: usize) -> Result<(Graph, Readout)> {
     let mut g = Graph::new();
     let mut p = Params::bind(&mut g, &model.specs)?;
     let x = batch(&mut g, name, data, rows, size)?;
     let parts = loss(&mut g, &mut p, model, x)?;
     let is_valid = ops::map_to(&mut g, [size], position().less(&control(VALID_ROWS)), &[])?;
-    let sums = parts.totals(&mut g, 1.0, &mut |g, values| {
+    let (values, readout) = Readout::of(&parts);
+    let mut counted = Vec::new();
+    for values in values {
         let mut column = vec![1; g.shape(values).rank()];
         column[0] = size;
-        let mask = ops::reshape(g, is_valid, column)?;
-        ops::map(g, select(&input(1), &input(0), &constant(0.0)), &[values, mask])
-    })?;
-    write_ring(&mut g, name, rows, &sums)?;
-    Ok(g)
+        let mask = ops::reshape(&mut g, is_valid, column)?;
+        counted.push(ops::map(&mut g, select(&input(1), &input(0), &constant(0.0)), &[values, mask])?);
+    }
+    write_ring(&mut g, name, rows, &counted, 1.0)?;
+    Ok((g, readout))
 }
 
-fn write_ring(g: &mut Graph, name: &str, rows: usize, scalars: &[Edge]) -> Result<()> {
-    let ring = g.leaf(Source::Scratch(format!("{name}.metrics")), Meta::f32([rows, scalars.len()]));
-    let next = write_metrics(g, ring, scalars)?;
+fn write_ring(g: &mut Graph, name: &str, rows: usize, values: &[Edge], factor: f64) -> Result<()> {
+    let ring = g.leaf(Source::Scratch(format!("{name}.metrics")), Meta::f32([rows, values.len()]));
+    let next = write_totals(g, ring, values, factor)?;
     g.update(ring, next)
 }
 

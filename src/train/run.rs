@@ -13,7 +13,7 @@ use crate::shape::Meta;
 use crate::train::cursor::{Cursor, Position};
 use crate::train::data::Data;
 use crate::train::options::TrainOptions;
-use crate::train::programs::{self, METRICS, MOMENTS};
+use crate::train::programs::{self, MOMENTS, Readout};
 use crate::train::session::Session;
 
 /// At most this many steps a submit: the rows of the order and of the metrics ring.
@@ -22,12 +22,13 @@ pub const MAX_STEPS: usize = 64;
 /// A training run under way.
 pub struct Run {
     plan: Built,
+    readout: Readout,
     options: TrainOptions,
     cursor: Cursor,
     total: u64,
     done: u64,
     /// Steps and sums of the metrics since the last step event.
-    since: (u64, [f64; METRICS]),
+    since: (u64, [f64; 3]),
     validation: Option<Meta>,
     /// Smoothed; nothing before the first submit.
     step_ms: Option<f64>,
@@ -88,7 +89,7 @@ impl Session {
         }
         let options = TrainOptions::read(options)?;
         let n = data.rows();
-        let graph = programs::training(&self.model, &data.meta(), MAX_STEPS, options.batch_size, options.adam())?;
+        let (graph, readout) = programs::training(&self.model, &data.meta(), MAX_STEPS, options.batch_size, options.adam())?;
         let plan = self.backend.build(Plan::compile(&graph)?).await?;
         self.training_plan = Some((plan.plan.kernels.len(), plan.plan.to_string()));
         self.backend.write(&Role::Input(DATA.into()), &data.bytes(0, n))?;
@@ -100,10 +101,11 @@ impl Session {
         self.run = Some(Run {
             good,
             plan,
+            readout,
             cursor: Cursor::resume(self.model.options.seed, n, self.position),
             total: options.steps(n),
             done: 0,
-            since: (0, [0.0; METRICS]),
+            since: (0, [0.0; 3]),
             validation: validation.map(Data::meta),
             step_ms: None,
             options,
@@ -130,7 +132,7 @@ impl Session {
             let mut controls = self.controls.clone();
             controls.extend(run.options.controls(done, run.total, t));
             envs.push(Env { seed: rng::seed_words(self.model.options.seed), step: t as u32, row: envs.len() as u32, controls });
-            epochs.push((run.cursor.position().epoch + 1, run.cursor.epochs_done()));
+            epochs.push(run.cursor.position().epoch + 1);
             // An epoch's held-out figures are those of the weights at its end.
             if run.cursor.epochs_done() > before {
                 break;
@@ -146,22 +148,23 @@ impl Session {
         self.position = run.cursor.position();
 
         let mut events = Vec::new();
-        for (metrics, (epoch, _)) in ring.chunks(METRICS).zip(&epochs) {
+        for ((row, env), epoch) in ring.chunks(run.readout.columns).zip(&envs).zip(&epochs) {
+            let figures = run.readout.figures(env, row);
             self.step += 1;
             run.done += 1;
-            if let Some(k) = metrics.iter().position(|x| !x.is_finite()) {
+            if let Some(k) = figures.iter().position(|x| !x.is_finite()) {
                 let (what, step) = (["loss", "reconstruction", "kl"][k].to_string(), self.step);
                 self.go_back(&run.good)?;
                 return Err(Error::NonFinite { what, step, back_at: self.step });
             }
             run.since.0 += 1;
-            for (sum, x) in run.since.1.iter_mut().zip(metrics) {
-                *sum += f64::from(*x);
+            for (sum, x) in run.since.1.iter_mut().zip(figures) {
+                *sum += x;
             }
             if self.step % run.options.log_every == 0 || run.done == run.total {
                 let [loss, reconstruction, kl] = run.since.1.map(|sum| sum / run.since.0 as f64);
                 events.push(Event::Step { step: self.step, epoch: *epoch, loss, elbo: -(reconstruction + kl), reconstruction, kl });
-                run.since = (0, [0.0; METRICS]);
+                run.since = (0, [0.0; 3]);
             }
         }
         if (self.clock)() - run.good.taken_ms > SNAPSHOT_MS {

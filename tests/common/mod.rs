@@ -86,7 +86,7 @@ pub fn values(bytes: &[u8], meta: &Meta) -> Vec<f64> {
 pub async fn check(backend: &mut Backend, name: &str, example: &Example) -> usize {
     let mut g = Graph::new();
     let (inputs, outputs) = example.build(&mut g).expect("an example of the registry builds");
-    let is_update = matches!(name, "adam" | "metrics");
+    let is_update = matches!(name, "adam" | "totals");
     for (k, y) in outputs.iter().enumerate() {
         if is_update {
             // An update is a state's next value: the outputs replace the first inputs, or the ring.
@@ -118,7 +118,7 @@ pub async fn check(backend: &mut Backend, name: &str, example: &Example) -> usiz
         let got = values(&bytes.expect("it is read"), &meta);
         let want = &want[y.node][y.output].data;
         // A ring's other rows keep what they held, here zero, and not the input's.
-        let rows = if name == "metrics" { meta.shape.dims()[1]..2 * meta.shape.dims()[1] } else { 0..want.len() };
+        let rows = if name == "totals" { meta.shape.dims()[1]..2 * meta.shape.dims()[1] } else { 0..want.len() };
         let size = want[rows.clone()].iter().fold(1.0f64, |m, x| m.max(x.abs()));
         for i in rows {
             let error = (got[i] - want[i]).abs();

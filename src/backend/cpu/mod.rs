@@ -31,6 +31,7 @@ const KERNELS: &[(&str, fn(&mut Job))] = &[
     ("conv_transpose2d", convolution::conv_transpose2d),
     ("conv2d_dw", convolution::conv2d_dw),
     ("reduce", reduce::reduce),
+    ("totals", reduce::totals),
     ("softmax", softmax::softmax),
     ("logsumexp", softmax::logsumexp),
     ("scatter_add", table::scatter_add),

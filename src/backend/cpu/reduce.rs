@@ -19,6 +19,20 @@ pub fn reduce(job: &mut Job) {
     }
 }
 
+/// Σ of each input, in blocks; the blocks' sums are added in double precision.
+pub fn totals(job: &mut Job) {
+    for k in 0..job.loads.len() {
+        let count = job.core.get(["COUNT0", "COUNT1", "COUNT2", "COUNT3"][k]);
+        let mut total = 0.0f64;
+        for start in (0..count).step_by(BLOCK) {
+            let n = BLOCK.min(count - start);
+            let x = job.loads[k].slice(job.env, job.memory, start, n, &mut job.work.b);
+            total += x.chunks(RUN).map(|run| f64::from(run.iter().sum::<f32>())).sum::<f64>();
+        }
+        job.store.write(job.env, job.memory, k, &mut [total as f32]);
+    }
+}
+
 fn fold(job: &mut Job, [outer, count, inner]: [usize; 3], empty: f32, f: impl Fn(f32, f32) -> f32, wide: impl Fn(f64, f64) -> f64) {
     let work = &mut *job.work;
     // `side` rows of x stand side by side in one row of `lanes` sums.

@@ -123,7 +123,15 @@ impl Op for Oracle {
 pub fn call(shader: &'static str, consts: &[(&'static str, u32)], loads: Vec<Stage>, size: usize, op: Oracle) -> CoreCall {
     let inputs = (0..loads.len()).map(|input| CoreInput::new("x", input)).collect();
     CoreCall {
-        core: Core { shader, consts: consts.to_vec(), inputs, domain: Shape::from([size]), store: None, items: [1, 1, 1] },
+        core: Core {
+            shader,
+            consts: consts.to_vec(),
+            inputs,
+            domain: Shape::from([size]),
+            store: None,
+            row: None,
+            items: [1, 1, 1],
+        },
         inputs: loads.iter().map(|stage| Meta::f32(stage.domain.clone())).collect(),
         loads,
         op: Rc::new(op),

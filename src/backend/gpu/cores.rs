@@ -42,6 +42,7 @@ pub fn layout(kernel: &Kernel, family: Family) -> Result<Layout> {
         "conv_transpose2d" => conv_transpose2d(&sizes, kernel, family),
         "conv2d_dw" => conv2d_dw(&sizes, kernel, family),
         "reduce" => reduce(&sizes),
+        "totals" => totals(&sizes),
         "softmax" => rows("softmax", &sizes, &[]),
         "logsumexp" => rows("logsumexp", &sizes, &[]),
         "argmin" => rows("argmin", &sizes, &["KIND"]),
@@ -98,6 +99,17 @@ fn reduce(sizes: &Sizes) -> Result<Layout> {
     constants.extend([("THREADS", THREADS), ("PARTS", parts), ("MANY_PARTS", u32::from(parts > 1)), ("STEP", step)]);
     constants.push(("ALONG_ROW", u32::from(inner == 1)));
     Ok(Layout { shader: "reduce", loads: vec![("x", Width::One)], constants, groups: (outer * inner).div_ceil(THREADS / parts) })
+}
+
+/// A workgroup an input.
+fn totals(sizes: &Sizes) -> Result<Layout> {
+    const WIDE: u32 = 256;
+    let n = sizes.get("N");
+    let mut constants = sizes.all();
+    constants.extend([("THREADS", WIDE), ("PARTS", WIDE), ("MANY_PARTS", 1), ("STEP", 1)]);
+    constants.extend([("N1", u32::from(n > 1)), ("N2", u32::from(n > 2)), ("N3", u32::from(n > 3))]);
+    let loads = ["x0", "x1", "x2", "x3"].into_iter().take(n as usize).map(|name| (name, Width::One)).collect();
+    Ok(Layout { shader: "totals", loads, constants, groups: n })
 }
 
 /// Threads of a workgroup share rows.

@@ -32,11 +32,6 @@ impl Faults {
             None => Ok(()),
         }
     }
-
-    /// The error for a call that failed in a way that a loss would explain.
-    pub fn explain(&self, otherwise: Error) -> Error {
-        self.check().err().unwrap_or(otherwise)
-    }
 }
 
 pub struct Opened {

@@ -263,7 +263,8 @@ impl Gpu {
             // On the web the browser's event loop does this.
             #[cfg(not(target_arch = "wasm32"))]
             if let Err(error) = _device.poll(wgpu::PollType::wait_indefinitely()) {
-                return Err(faults.explain(Error::internal(format!("waiting for the device: {error}"))));
+                faults.check()?;
+                return Err(Error::internal(format!("waiting for the device: {error}")));
             }
             let outcome = mapped.await;
             faults.check()?;

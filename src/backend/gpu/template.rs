@@ -33,6 +33,7 @@ shaders! {
     "scalar"
     "scatter_add"
     "softmax"
+    "totals"
     "tree"
 }
 

@@ -53,24 +53,36 @@ impl Loss {
         Loss { parts, reconstruction, kl }
     }
 
-    /// (loss, reconstruction, KL), each the total over the batch times `factor`; `keep` is applied to every value first.
-    pub fn totals(&self, g: &mut Graph, factor: f64, keep: &mut dyn FnMut(&mut Graph, Edge) -> Result<Edge>) -> Result<[Edge; 3]> {
-        let mut known: Vec<(Edge, Edge)> = Vec::new();
-        let mut total = |g: &mut Graph, values: Edge| {
-            if let Some((_, total)) = known.iter().find(|(e, _)| *e == values) {
-                return Ok(*total);
-            }
-            let kept = keep(g, values)?;
-            let axes: Vec<usize> = (0..g.shape(kept).rank()).collect();
-            let sum = ops::sum(g, kept, &axes)?;
-            let scaled = ops::scale(g, sum, factor)?;
-            known.push((values, scaled));
-            Ok(scaled)
+    /// The loss of a batch: the parts' totals, weighted, times `factor`; one element.
+    pub fn total(&self, g: &mut Graph, factor: f64) -> Result<Edge> {
+        let totals = self
+            .parts
+            .iter()
+            .map(|part| {
+                let axes: Vec<usize> = (0..g.shape(part.values).rank()).collect();
+                let sum = ops::sum(g, part.values, &axes)?;
+                ops::scale(g, sum, factor)
+            })
+            .collect::<Result<Vec<Edge>>>()?;
+        ops::map(g, self.weighted_sum(), &totals)
+    }
+
+    /// Σ weightₖ·xₖ over the parts' totals.
+    pub fn weighted_sum(&self) -> Scalar {
+        self.parts.iter().enumerate().fold(constant(0.0), |sum, (k, p)| sum + &p.weight * input(k))
+    }
+
+    /// What a step reports: the values of all parts, then of the reconstruction and the KL, each once; and which of them those two are.
+    pub fn figures(&self) -> (Vec<Edge>, usize, usize) {
+        let mut values: Vec<Edge> = self.parts.iter().map(|p| p.values).collect();
+        let mut column = |e: Edge| {
+            values.iter().position(|v| *v == e).unwrap_or_else(|| {
+                values.push(e);
+                values.len() - 1
+            })
         };
-        let parts = self.parts.iter().map(|p| total(g, p.values)).collect::<Result<Vec<Edge>>>()?;
-        let sum = self.parts.iter().enumerate().fold(constant(0.0), |sum, (k, p)| sum + &p.weight * input(k));
-        let loss = ops::map(g, sum, &parts)?;
-        Ok([loss, total(g, self.reconstruction)?, total(g, self.kl)?])
+        let (reconstruction, kl) = (column(self.reconstruction), column(self.kl));
+        (values, reconstruction, kl)
     }
 }
 
