@@ -17,7 +17,7 @@ use reparam::ops::{self, map, pack::Pack};
 use reparam::rng;
 use reparam::shape::{DType, Meta};
 use reparam::train::TrainOptions;
-use reparam::vae::objective::Terms;
+use reparam::vae::objective::{Terms, scaled_total};
 use reparam::vae::{Model, Options};
 use serde_json::{Value, json};
 
@@ -214,9 +214,7 @@ fn training_step(model: &Model, options: &TrainOptions, batch: usize) -> Result<
     let total = loss.total(&mut g, 1.0 / batch as f64)?;
     g.output("loss", total);
     for (name, values) in [("reconstruction", loss.reconstruction), ("kl", loss.kl)] {
-        let axes: Vec<usize> = (0..g.shape(values).rank()).collect();
-        let sum = ops::sum(&mut g, values, &axes)?;
-        let mean = ops::scale(&mut g, sum, 1.0 / batch as f64)?;
+        let mean = scaled_total(&mut g, values, 1.0 / batch as f64)?;
         g.output(name, mean);
     }
     let dw = gradients(&mut g, total, &p.edges())?;
