@@ -234,7 +234,7 @@ fn draws_have_the_moments_of_their_distribution() {
         let left = wait(by_backend(&mut backend, &g, &env, &leaves));
         for stream in [1, 2] {
             for j in 0..3 {
-                let sigma = (0.5 * logvars[j] as f64).exp();
+                let sigma = (0.5 * logvars[j]).exp();
                 draws.push(column(&left[&format!("z{stream}")], j).iter().map(|z| (z - means[j]) / sigma).collect());
             }
         }
