@@ -17,7 +17,7 @@ use reparam::ops::{self, map, pack::Pack};
 use reparam::rng;
 use reparam::shape::{DType, Meta};
 use reparam::train::TrainOptions;
-use reparam::vae::objective::Terms;
+use reparam::vae::objective::{Terms, scaled_total};
 use reparam::vae::{Model, Options};
 use serde_json::{Value, json};
 
@@ -211,11 +211,13 @@ fn training_step(model: &Model, options: &TrainOptions, batch: usize) -> Result<
     let likelihood = model.decode(&mut g, &mut p, z)?;
     let terms = Terms { x, q: &q, p: likelihood.as_ref() };
     let loss = model.options.objective.objective.loss(&mut g, &terms)?;
-    let parts = loss.totals(&mut g, 1.0 / batch as f64, &mut |_, values| Ok(values))?;
-    for (name, part) in ["loss", "reconstruction", "kl"].into_iter().zip(parts) {
-        g.output(name, part);
+    let total = loss.total(&mut g, 1.0 / batch as f64)?;
+    g.output("loss", total);
+    for (name, values) in [("reconstruction", loss.reconstruction), ("kl", loss.kl)] {
+        let mean = scaled_total(&mut g, values, 1.0 / batch as f64)?;
+        g.output(name, mean);
     }
-    let dw = gradients(&mut g, parts[0], &p.edges())?;
+    let dw = gradients(&mut g, total, &p.edges())?;
     for (spec, dw) in model.specs.iter().zip(&dw) {
         g.output(&format!("d {}", spec.name), *dw);
     }

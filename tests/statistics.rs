@@ -19,7 +19,7 @@ use reparam::ops;
 use reparam::rng;
 use reparam::shape::Meta;
 use reparam::train::{Data, Session, Values};
-use reparam::vae::objective::Terms;
+use reparam::vae::objective::{Terms, scaled_total};
 use reparam::vae::{Model, Options};
 use serde_json::{Value, json};
 
@@ -101,8 +101,10 @@ fn bound(likelihood: Value, beta: f64, n: usize) -> Named {
     let z = q.sample(&mut g, 1).expect("the shapes fit");
     let px = model.decode(&mut g, &mut p, z).expect("the shapes fit");
     let loss = model.options.objective.objective.loss(&mut g, &Terms { x, q: &q, p: px.as_ref() }).expect("the shapes fit");
-    let totals = loss.totals(&mut g, 1.0 / n as f64, &mut |_, values| Ok(values)).expect("they can be summed");
-    for (name, total) in ["loss", "reconstruction", "kl"].into_iter().zip(totals) {
+    let total = loss.total(&mut g, 1.0 / n as f64).expect("the parts can be summed");
+    g.output("loss", total);
+    for (name, values) in [("reconstruction", loss.reconstruction), ("kl", loss.kl)] {
+        let total = scaled_total(&mut g, values, 1.0 / n as f64).expect("it can be summed");
         g.output(name, total);
     }
     let (log_q, log_p) = log_probs(&mut g, &q, z);

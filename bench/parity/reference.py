@@ -1,4 +1,4 @@
-"""The same net in PyTorch: same initial weights, same batch order, other noise. What our figures are held against.
+"""The same net in PyTorch: same initial weights, same batch order, same noise. What our figures are held against.
 
     pip install -r bench/requirements.txt
     python bench/parity/reference.py [weights.safetensors] --net mlp --epochs 10 --threads 1 --out mlp.json
@@ -10,17 +10,18 @@ Both   ReLU, Bernoulli on grey values x/255, loss = -ELBO in nats per digit, Ada
 Weights: dense [in, out]; (transposed) convolution [kh, kw, ci, co], flattened in NHWC order. Without a file: PyTorch's own
 initialisation, U(-1/sqrt(fan_in), 1/sqrt(fan_in)). Other tensors in the file are ignored.
 
+Noise: eps[i, j] of step t (from 1) is sqrt(2) erfinv(u), u from word 0 of Threefry under the key of (seed, stream 1) at (t, i * latent + j),
+as in src/rng.rs. Evaluation goes in batches of 128, t the batch's number from 0, under the evaluation seed of src/train/inference.rs.
+
 JSON out: `epochs` has the held-out figures on the 10,000 test digits (one z each) after steps ceil(e * 60000 / batch), and after the last
-step; `curve` the mean of every 50 training steps; `step_ms` the median time of a step, the gathering of its batch included.
+step; `curve` the means of every --log-every training steps.
 """
 
 import argparse
 import gzip
 import json
 import math
-import statistics
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,14 @@ from safetensors.numpy import load_file
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/golden"))
-from threefry import batches  # noqa: E402
+from threefry import batches, threefry2x32  # noqa: E402
 
 LATENT = 20
 CHANNELS, SIZES = [1, 32, 32, 64, 64], [28, 14, 7, 3, 1]
 KERNEL, STRIDE, PADDING = 4, 2, 1
-CURVE_STEPS = 50
+POSTERIOR = 1  # the stream of the posterior's noise
+STREAM_SPREAD = 0x9E3779B9
+EVALUATION_BATCH, EVALUATION_SEED = 128, 0 ^ (0x6576616C << 20)
 
 
 # Nets: a layer is ("dense", name, in, out) | ("conv", name, in, out) | ("conv_transpose", name, in, out, output_padding)
@@ -101,7 +104,15 @@ def run_layer(params, layer, x):
     return F.conv_transpose2d(x, weight, bias, STRIDE, PADDING, output_padding=rest[1])
 
 
-def terms(net, params, x):
+def normal(seed, step, shape):
+    """eps ~ N(0, I), a function of (seed, step, element) alone."""
+    key = seed & 0xFFFFFFFF, seed >> 32 ^ (POSTERIOR * STREAM_SPREAD & 0xFFFFFFFF)
+    word, _ = threefry2x32(key, (np.uint32(step), np.arange(math.prod(shape), dtype=np.uint32)))
+    u = (torch.from_numpy((word >> 9).astype(np.float32)) + 0.5) * 2.0**-22 - 1  # the centre of one of 2^23 cells of (-1, 1)
+    return (math.sqrt(2) * torch.erfinv(u)).reshape(shape)
+
+
+def terms(net, params, x, seed, step):
     """x: (batch, 784) in 0..1 -> reconstruction, kl: (batch,), nats, from one z each."""
     encoder, head, decoder = net
     h = x
@@ -109,7 +120,7 @@ def terms(net, params, x):
         h = torch.relu(run_layer(params, layer, h))
     mean, logvar = run_layer(params, head, h).chunk(2, -1)
     logvar = torch.clamp(logvar, -14.0, 10.0)
-    h = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
+    h = mean + torch.exp(0.5 * logvar) * normal(seed, step, mean.shape)
     for layer in decoder[:-1]:
         h = torch.relu(run_layer(params, layer, h))
     logits = run_layer(params, decoder[-1], h).reshape(len(x), -1)  # one channel: NCHW is NHWC
@@ -136,8 +147,8 @@ def scaled(rows):
 @torch.no_grad()
 def evaluate(net, params, rows):
     sums = np.zeros(2)
-    for part in rows.split(1000):
-        sums += [t.double().sum().item() for t in terms(net, params, scaled(part))]
+    for i, part in enumerate(rows.split(EVALUATION_BATCH)):
+        sums += [t.double().sum().item() for t in terms(net, params, scaled(part), EVALUATION_SEED, i)]
     reconstruction, kl = sums / len(rows)
     return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
 
@@ -149,17 +160,15 @@ def train(net, params, train_rows, test_rows, args):
     n = len(train_rows)
     n_steps = args.steps or math.ceil(args.epochs * n / args.batch)
     order = batches(args.seed, n, args.batch)
-    epochs, curve, times, window = [], [], [], []
+    epochs, curve, window = [], [], []
     for step in range(1, n_steps + 1):
-        start = time.perf_counter()
         x = scaled(train_rows[torch.from_numpy(next(order))])
-        reconstruction, kl = (t.mean() for t in terms(net, params, x))
+        reconstruction, kl = (t.mean() for t in terms(net, params, x, args.seed, step))
         optimiser.zero_grad()
         (reconstruction + kl).backward()
         optimiser.step()
         window.append((reconstruction.item(), kl.item()))
-        times.append((time.perf_counter() - start) * 1e3)
-        if step % CURVE_STEPS == 0 or step == n_steps:
+        if step % args.log_every == 0 or step == n_steps:
             reconstruction, kl = np.mean(window, axis=0)
             curve.append({"step": step, "loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl})
             window = []
@@ -167,7 +176,7 @@ def train(net, params, train_rows, test_rows, args):
         if step == math.ceil(epoch * n / args.batch) and epoch > len(epochs) or step == n_steps:
             epochs.append({"step": step, "epoch": step * args.batch / n, **evaluate(net, params, test_rows)})
             print(json.dumps(epochs[-1]), file=sys.stderr, flush=True)
-    return {"step_ms": statistics.median(times), "epochs": epochs, "curve": curve}
+    return {"epochs": epochs, "curve": curve}
 
 
 def data_folder(given):
@@ -185,21 +194,21 @@ def main():
     p.add_argument("--epochs", type=int, default=10)
     p.add_argument("--steps", type=int, help="instead of --epochs")
     p.add_argument("--batch", type=int, default=128)
-    p.add_argument("--seed", type=int, default=0, help="64 bits: the batch order")
-    p.add_argument("--noise-seed", type=int, default=0, help="PyTorch's own generator: z, and the weights where no file is given")
+    p.add_argument("--seed", type=int, default=0, help="64 bits: the batch order and the noise")
+    p.add_argument("--log-every", type=int, default=50)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--data", help="folder with train-images-idx3-ubyte and t10k-images-idx3-ubyte, .gz or not")
     p.add_argument("--out", help="JSON file; standard output if absent")
     args = p.parse_args()
 
     torch.set_num_threads(args.threads)
-    torch.manual_seed(args.noise_seed)
+    torch.manual_seed(args.seed)
     folder = data_folder(args.data)
     net = {"mlp": mlp, "conv": conv}[args.net]()
     encoder, head, decoder = net
     params = load_params([*encoder, head, *decoder], args.weights)
     report = {
-        "net": args.net, "weights": Path(args.weights).name if args.weights else None, "seed": args.seed, "noise_seed": args.noise_seed,
+        "net": args.net, "weights": Path(args.weights).name if args.weights else None, "seed": args.seed,
         "batch": args.batch, "threads": args.threads, "torch": torch.__version__, "parameters": sum(t.numel() for t in params.values()),
         **train(net, params, digits(folder, "train-images-idx3-ubyte", 60_000), digits(folder, "t10k-images-idx3-ubyte", 10_000), args),
     }

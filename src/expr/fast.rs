@@ -47,7 +47,7 @@ pub fn log(x: f32) -> f32 {
     let (z, half) = (s * s, 0.5 * f * f);
     let w = z * z;
     let p = z * (0.666_666_6 + w * 0.284_987_87) + w * (0.400_009_72 + w * 0.242_790_79);
-    let y = s * (half + p) + n * 9.058_000_6e-6 - half + f + n * 0.693_138_1;
+    let y = s * (half + p) + n * 9.058_001e-6 - half + f + n * 0.693_138_1;
     let y = if x < f32::MIN_POSITIVE { f32::NEG_INFINITY } else { y };
     let y = if x < 0.0 { f32::NAN } else { y };
     // +∞ and NaN
@@ -77,7 +77,7 @@ pub fn softplus(x: f32) -> f32 {
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let z = x * x;
-    let near = ((((-5.704_988_7e-3 * z + 2.063_908_9e-2) * z - 5.373_971_4e-2) * z + 0.133_314_17) * z - 0.333_332_8) * z * x + x;
+    let near = ((((-5.704_988_7e-3 * z + 2.063_909e-2) * z - 5.373_971_4e-2) * z + 0.133_314_17) * z - 0.333_332_8) * z * x + x;
     let a = x.abs();
     let e = exp_negative(-a - a);
     let far = ((1.0 - e) / (1.0 + e)).copysign(x);
@@ -93,7 +93,7 @@ pub fn erf(x: f32) -> f32 {
     let p = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_8) * t - 0.284_496_74) * t + 0.254_829_6) * t;
     let far = (1.0 - p * exp_negative(-a * a)).copysign(x);
     let z = x * x;
-    let near = x * (1.128_379_2 + z * (-0.376_126_4 + z * (0.112_837_92 + z * -0.026_866_17)));
+    let near = x * (std::f32::consts::FRAC_2_SQRT_PI + z * (-0.376_126_4 + z * (0.112_837_92 + z * -0.026_866_17)));
     if a < 0.25 { near } else { far }
 }
 

@@ -9,8 +9,16 @@ use crate::ops;
 /// Chooses the law of a layer's weights from its fans.
 pub type Law = fn(usize, usize) -> Init;
 
+/// A layer's name, its size and its weights' law.
+pub struct Layer<'a> {
+    pub name: &'a str,
+    pub out: usize,
+    pub law: Law,
+}
+
 /// x: (batch, in) → (batch, out)
-pub fn dense(g: &mut Graph, p: &mut Params, name: &str, x: Edge, out: usize, law: Law) -> Result<Edge> {
+pub fn dense(g: &mut Graph, p: &mut Params, layer: &Layer, x: Edge) -> Result<Edge> {
+    let &Layer { name, out, law } = layer;
     let &[_, fan_in] = g.shape(x).dims() else {
         return Err(Error::shape("dense", format!("x is {}, wants (batch, in)", g.shape(x))));
     };
@@ -28,7 +36,8 @@ pub struct Window {
 }
 
 /// x: (batch, height, width, in) → (batch, rows, cols, out)
-pub fn conv(g: &mut Graph, p: &mut Params, name: &str, x: Edge, out: usize, window: Window, law: Law) -> Result<Edge> {
+pub fn conv(g: &mut Graph, p: &mut Params, layer: &Layer, x: Edge, window: Window) -> Result<Edge> {
+    let &Layer { name, out, law } = layer;
     let Window { kernel, stride, padding } = window;
     let channels = *g.shape(x).dims().last().unwrap_or(&0);
     let w = p.get(
@@ -42,16 +51,8 @@ pub fn conv(g: &mut Graph, p: &mut Params, name: &str, x: Edge, out: usize, wind
 }
 
 /// x: (batch, rows, cols, in) → (batch, size.0, size.1, out)
-pub fn conv_transpose(
-    g: &mut Graph,
-    p: &mut Params,
-    name: &str,
-    x: Edge,
-    out: usize,
-    window: Window,
-    size: (usize, usize),
-    law: Law,
-) -> Result<Edge> {
+pub fn conv_transpose(g: &mut Graph, p: &mut Params, layer: &Layer, x: Edge, window: Window, size: (usize, usize)) -> Result<Edge> {
+    let &Layer { name, out, law } = layer;
     let Window { kernel, stride, padding } = window;
     let channels = *g.shape(x).dims().last().unwrap_or(&0);
     // Each output is reached by kernel²/stride² weights a channel.

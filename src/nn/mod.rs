@@ -5,5 +5,5 @@ mod layers;
 mod params;
 
 pub use init::Init;
-pub use layers::{Law, Window, activate, conv, conv_transpose, dense, flatten};
+pub use layers::{Law, Layer, Window, activate, conv, conv_transpose, dense, flatten};
 pub use params::{FLAT, ParamSpec, Params, layout};

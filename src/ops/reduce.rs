@@ -64,8 +64,11 @@ fn run(g: &mut Graph, x: Edge, start: usize, end: usize, kind: Kind) -> Result<E
     let kept = Shape::new([&dims[..start], &dims[end..]].concat());
     let outer: usize = dims[..start].iter().product();
     let inner: usize = dims[end..].iter().product();
-    let split =
-        if count > LONG { (2..=count / 16).filter(|f| count % f == 0).min_by_key(|f| f.abs_diff(count.isqrt())) } else { None };
+    let split = if count > LONG {
+        (2..=count / 16).filter(|f| count.is_multiple_of(*f)).min_by_key(|f| f.abs_diff(count.isqrt()))
+    } else {
+        None
+    };
     let Some(parts) = split else { return g.add_op(Reduce { kind, start, end }, &[x]) };
     let blocks = reshape(g, x, [outer, parts, count / parts, inner])?;
     let partial = g.add_op(Reduce { kind, start: 2, end: 3 }, &[blocks])?;

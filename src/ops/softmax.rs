@@ -16,7 +16,8 @@ pub fn softmax(g: &mut Graph, x: Edge) -> Result<Edge> {
 /// x seen as rows of its last axis.
 pub fn rows(op: &'static str, x: &Shape) -> Result<(usize, usize)> {
     let cols = *x.dims().last().ok_or_else(|| Error::shape(op, "a scalar has no last axis"))?;
-    if cols == 0 { Err(Error::shape(op, format!("the last axis of {x} is empty"))) } else { Ok((x.size() / cols, cols)) }
+    let rows = x.size().checked_div(cols).ok_or_else(|| Error::shape(op, format!("the last axis of {x} is empty")))?;
+    Ok((rows, cols))
 }
 
 impl Op for Softmax {

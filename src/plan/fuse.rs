@@ -2,6 +2,7 @@
 //! 1. as constants, where they have no operands;
 //! 2. into the store of the kernel that makes one of their operands, where both run over the same elements;
 //! 3. into the kernels that read them, where that costs nothing.
+//!
 //! What is left is a kernel of its own. Nothing here knows where values stand.
 
 use std::collections::HashMap;

@@ -111,7 +111,7 @@ impl Session {
             let words: Vec<String> = shape.iter().map(usize::to_string).collect();
             return Err(Error::data("z.shape", format!("{} for {} values", words.join("×"), z.len()), wanted));
         }
-        if z.is_empty() || z.len() % latent != 0 {
+        if z.is_empty() || !z.len().is_multiple_of(latent) {
             return Err(Error::data("z", format!("{} values", z.len()), format!("a multiple of the latent size, {latent}")));
         }
         if let Some(i) = z.iter().position(|x| !x.is_finite()) {

@@ -161,7 +161,7 @@ impl Session {
             for (sum, x) in run.since.1.iter_mut().zip(figures) {
                 *sum += x;
             }
-            if self.step % run.options.log_every == 0 || run.done == run.total {
+            if self.step.is_multiple_of(run.options.log_every) || run.done == run.total {
                 let [loss, reconstruction, kl] = run.since.1.map(|sum| sum / run.since.0 as f64);
                 events.push(Event::Step { step: self.step, epoch: *epoch, loss, elbo: -(reconstruction + kl), reconstruction, kl });
                 run.since = (0, [0.0; 3]);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::fields::{Default, Fields, Kind, Parameter};
 use crate::graph::{Edge, Graph};
-use crate::nn::{self, Init, Law, Params, Window};
+use crate::nn::{self, Init, Law, Layer, Params, Window};
 use crate::ops::conv2d::convolved;
 use crate::ops::{map::ACTIVATIONS, reshape};
 use crate::shape::Shape;
@@ -112,15 +112,15 @@ impl Network {
         let mut layer = 0..;
         let mut next = || format!("{name}.{}", layer.next().unwrap_or(0));
         for (channels, window) in &self.convs {
-            h = nn::conv(g, p, &next(), h, *channels, *window, law)?;
+            h = nn::conv(g, p, &Layer { name: &next(), out: *channels, law }, h, *window)?;
             h = nn::activate(g, h, self.activation)?;
         }
         h = nn::flatten(g, h)?;
         for size in &self.hidden {
-            h = nn::dense(g, p, &next(), h, *size, law)?;
+            h = nn::dense(g, p, &Layer { name: &next(), out: *size, law }, h)?;
             h = nn::activate(g, h, self.activation)?;
         }
-        nn::dense(g, p, &format!("{name}.head"), h, out, law)
+        nn::dense(g, p, &Layer { name: &format!("{name}.head"), out, law }, h)
     }
 
     /// z: (batch, size) → (batch, event…), of `channels` values a pixel where the event is an image; parameters `{name}.0`, `{name}.1`, …
@@ -131,22 +131,22 @@ impl Network {
         let mut next = || format!("{name}.{}", layer.next().unwrap_or(0));
         let mut h = z;
         for size in self.hidden.iter().rev() {
-            h = nn::dense(g, p, &next(), h, *size, law)?;
+            h = nn::dense(g, p, &Layer { name: &next(), out: *size, law }, h)?;
             h = nn::activate(g, h, self.activation)?;
         }
         let whole: Vec<usize> = [batch].iter().chain(event.dims()).copied().collect();
         let (&[height, width, channels], Some((volume, _))) = (event.dims(), self.convs.last()) else {
-            h = nn::dense(g, p, &next(), h, event.size(), law)?;
+            h = nn::dense(g, p, &Layer { name: &next(), out: event.size(), law }, h)?;
             return reshape(g, h, whole);
         };
         let sizes = self.sizes(name, height, width)?;
         let (rows, cols) = sizes[self.convs.len()];
-        h = nn::dense(g, p, &next(), h, rows * cols * volume, law)?;
+        h = nn::dense(g, p, &Layer { name: &next(), out: rows * cols * volume, law }, h)?;
         h = nn::activate(g, h, self.activation)?;
         h = reshape(g, h, [batch, rows, cols, *volume])?;
         for i in (0..self.convs.len()).rev() {
             let out = if i == 0 { channels } else { self.convs[i - 1].0 };
-            h = nn::conv_transpose(g, p, &next(), h, out, self.convs[i].1, sizes[i], law)?;
+            h = nn::conv_transpose(g, p, &Layer { name: &next(), out, law }, h, self.convs[i].1, sizes[i])?;
             if i > 0 {
                 h = nn::activate(g, h, self.activation)?;
             }

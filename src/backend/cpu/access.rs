@@ -75,7 +75,7 @@ impl Axis {
         if divisor == 1 {
             return (c >= low && c < high).then(|| (c - low) * stride);
         }
-        let inside = c >= low && c < high && !(exact && (c - low) % divisor != 0);
+        let inside = c >= low && c < high && (!exact || (c - low).is_multiple_of(divisor));
         inside.then(|| (c - low) / divisor * stride)
     }
 }
@@ -97,8 +97,8 @@ fn merge(domain: &Shape, dims: &[Dim], index_dims: Option<&[Dim]>) -> Vec<Axis> 
 }
 
 fn is_plain(domain: &Shape, view: &View) -> bool {
-    let axis = |(&len, &dim): (&usize, &Dim)| Axis { len, dim, index_stride: 0 }.is_plain();
-    view.index.is_none() && domain.dims().iter().zip(&view.dims).map(axis).all(|plain| plain)
+    let is_plain = |(&len, &dim): (&usize, &Dim)| Axis { len, dim, index_stride: 0 }.is_plain();
+    view.index.is_none() && domain.dims().iter().zip(&view.dims).all(is_plain)
 }
 
 impl Access {

@@ -29,7 +29,7 @@ pub fn totals(job: &mut Job) {
             let x = job.loads[k].slice(job.env, job.memory, start, n, &mut job.work.b);
             total += x.chunks(RUN).map(|run| f64::from(run.iter().sum::<f32>())).sum::<f64>();
         }
-        job.store.write(job.env, job.memory, k, &mut [total as f32]);
+        job.store.write(job.env, job.memory, k, &[total as f32]);
     }
 }
 

@@ -17,7 +17,7 @@ pub fn values(n: usize, stream: u32) -> Vec<f32> {
 
 #[derive(Default)]
 pub struct Trial {
-    plan: Plan,
+    pub plan: Plan,
     inputs: Vec<(Role, Vec<u8>)>,
 }
 
@@ -156,7 +156,7 @@ pub fn check_core(
         let stage = |&buffer: &usize| {
             let domain = trial.place(buffer).meta.shape;
             let operands = vec![trial.bound(buffer, View::identity(&domain))];
-            Stage { operands, program: Program::lower(&[load.clone()]), domain }
+            Stage { operands, program: Program::lower(std::slice::from_ref(&load)), domain }
         };
         let loads: Vec<Stage> = buffers.iter().map(stage).collect();
         let addend = trial.f32(&values(size, 99));

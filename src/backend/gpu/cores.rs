@@ -212,8 +212,13 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
     if !constants.iter().any(|(name, _)| *name == "TB") {
         constants.push(("TB", u32::from(p.tb)));
     }
-    let a = if p.tall { Width::Four { aligned: p.a_row % 4 == 0 } } else { Width::Four { aligned: p.depth % 4 == 0 } };
-    let b = if p.tb { Width::Four { aligned: p.depth % 4 == 0 } } else { Width::Four { aligned: p.cols % 4 == 0 } };
+    let a = if p.tall {
+        Width::Four { aligned: p.a_row.is_multiple_of(4) }
+    } else {
+        Width::Four { aligned: p.depth.is_multiple_of(4) }
+    };
+    let b =
+        if p.tb { Width::Four { aligned: p.depth.is_multiple_of(4) } } else { Width::Four { aligned: p.cols.is_multiple_of(4) } };
     Ok(Layout { shader, loads: vec![("a", a), ("b", b)], constants, groups: p.outer * row_tiles * col_tiles })
 }
 

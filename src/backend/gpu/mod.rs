@@ -282,7 +282,7 @@ impl Gpu {
 
     fn stage(&self, memory: &Memory, start: u64, len: u64) -> Result<(Memory, oneshot::Receiver<Mapped>)> {
         self.faults.check()?;
-        if len == 0 || start % 4 != 0 || start + len > memory.bytes {
+        if len == 0 || !start.is_multiple_of(4) || start + len > memory.bytes {
             return Err(Error::internal(format!(
                 "bytes {start} to {} of a buffer of {} cannot be read",
                 start + len,

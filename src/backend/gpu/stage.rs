@@ -45,7 +45,7 @@ pub fn store(stage: &Stage, targets: &[Target], bindings: &Bindings) -> Result<S
 const IN_MEMORY: &str = "writing to a string cannot fail";
 
 fn used(program: &Program, k: usize) -> bool {
-    program.instrs.iter().any(|instr| *instr == Instr::Input(k as u32))
+    program.instrs.contains(&Instr::Input(k as u32))
 }
 
 fn operands(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Result<String> {
@@ -141,7 +141,7 @@ pub fn run(stage: &Stage, bound: &Bound) -> Run {
     match last.dim.stride {
         0 => Run::Same,
         1 => {
-            let whole = |n: usize| n % 4 == 0;
+            let whole = |n: usize| n.is_multiple_of(4);
             let outer = axes[..axes.len() - 1].iter().all(|axis| whole(axis.dim.stride));
             let row = bound.view.row.is_none_or(whole);
             let index = bound.view.index.is_none_or(|index| whole(index.stride));

@@ -32,6 +32,13 @@ impl Terms<'_> {
     }
 }
 
+/// Σ values · factor: one element.
+pub fn scaled_total(g: &mut Graph, values: Edge, factor: f64) -> Result<Edge> {
+    let axes: Vec<usize> = (0..g.shape(values).rank()).collect();
+    let sum = ops::sum(g, values, &axes)?;
+    ops::scale(g, sum, factor)
+}
+
 /// One part of an objective: values of shape (batch, …), which count by their sum over the event.
 pub struct Part {
     pub values: Edge,
@@ -55,15 +62,7 @@ impl Loss {
 
     /// The loss of a batch: the parts' totals, weighted, times `factor`; one element.
     pub fn total(&self, g: &mut Graph, factor: f64) -> Result<Edge> {
-        let totals = self
-            .parts
-            .iter()
-            .map(|part| {
-                let axes: Vec<usize> = (0..g.shape(part.values).rank()).collect();
-                let sum = ops::sum(g, part.values, &axes)?;
-                ops::scale(g, sum, factor)
-            })
-            .collect::<Result<Vec<Edge>>>()?;
+        let totals = self.parts.iter().map(|part| scaled_total(g, part.values, factor)).collect::<Result<Vec<Edge>>>()?;
         ops::map(g, self.weighted_sum(), &totals)
     }
 
