@@ -12,7 +12,7 @@ use crate::io::safetensors::{File, Tensor, write};
 use crate::nn::{FLAT, layout};
 use crate::train::cursor::Position;
 use crate::train::programs::MOMENTS;
-use crate::train::session::{Clock, Session};
+use crate::train::session::{Clock, Session, check_memory};
 use crate::vae::{Model, Options};
 
 #[derive(Serialize, Deserialize)]
@@ -21,6 +21,26 @@ struct Header {
     step: u64,
     position: Position,
     controls: HashMap<String, f64>,
+}
+
+/// Counters beyond these are not ours, and would leave no room to count on.
+const MAX_STEP: u64 = 1 << 53;
+const MAX_POSITION: Position = Position { epoch: 1 << 31, row: 1 << 31 };
+
+impl Header {
+    fn check(&self, model: &Model) -> Result<()> {
+        let Position { epoch, row } = self.position;
+        if self.step > MAX_STEP || epoch > MAX_POSITION.epoch || row > MAX_POSITION.row {
+            let wanted = format!("step {MAX_STEP}, epoch {}, row {} at most", MAX_POSITION.epoch, MAX_POSITION.row);
+            return Err(Error::file(format!("step {}, epoch {epoch}, row {row}", self.step), wanted));
+        }
+        for p in model.options.objective.objective.parameters() {
+            if let Some(x) = self.controls.get(p.name).filter(|x| !(p.min..=p.max).contains(*x)) {
+                return Err(Error::file(format!("{} = {x}", p.name), format!("a number from {} to {}", p.min, p.max)));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The key of our own text in the file's metadata, and the version of its layout.
@@ -54,8 +74,11 @@ impl Session {
         let header = file.metadata(KEY).ok_or_else(|| Error::file("a safetensors file without it", wanted))?;
         let header: Header =
             serde_json::from_str(header).map_err(|e| Error::file(e, "options, step and position in the metadata"))?;
-        let model = Model::new(Options::read(&header.options)?)?;
+        let options = Options::read(&header.options).and_then(Model::new);
+        let model = options.map_err(|e| Error::file(e, "the options of a model in the metadata"))?;
+        header.check(&model)?;
         let (offsets, size) = layout(&model.specs);
+        check_memory(size)?;
         let mut states = [vec![0.0f32; size], vec![0.0f32; size], vec![0.0f32; size]];
         for (flat, state) in states.iter_mut().zip([FLAT, MOMENTS[0], MOMENTS[1]]) {
             for (spec, offset) in model.specs.iter().zip(&offsets) {
@@ -68,7 +91,7 @@ impl Session {
         session.step = header.step;
         session.position = header.position;
         for (name, control) in &mut session.controls {
-            if let Some(x) = header.controls.get(*name).filter(|x| x.is_finite()) {
+            if let Some(x) = header.controls.get(*name) {
                 *control = *x;
             }
         }

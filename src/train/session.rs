@@ -139,7 +139,7 @@ impl Session {
 }
 
 /// Parameters and both moments must be addressable in 32 bits.
-fn check_memory(size: usize) -> Result<()> {
+pub(super) fn check_memory(size: usize) -> Result<()> {
     const LIMIT: u64 = 1 << 30;
     let bytes = size as u64 * 4 * 4;
     if bytes > LIMIT { Err(Error::OutOfMemory { bytes, limit: LIMIT }) } else { Ok(()) }

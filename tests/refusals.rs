@@ -1,0 +1,372 @@
+//! What is refused, and how: one typed error that says where, what was given and what was wanted, before anything is allocated; and
+//! files that are not what they should be.
+#![cfg(not(target_arch = "wasm32"))]
+
+#[allow(dead_code)] // each test file uses a part of it
+mod common;
+
+use common::runs::{bars, clock, conv, create, curve, data, mlp, train, with};
+use common::wait;
+use reparam::backend::Choice;
+use reparam::error::Error;
+use reparam::train::{Data, Session, Values, check};
+use serde_json::{Value, json};
+
+fn session(options: &Value) -> Session {
+    wait(create(options, Choice::Cpu))
+}
+
+/// The path of a refused option.
+fn refused(error: Option<Error>, about: &Value) -> String {
+    match error {
+        Some(Error::Option { path, got, expected }) => {
+            assert!(!got.is_empty() && !expected.is_empty(), "{about}: got {got:?}, expected {expected:?}");
+            path
+        }
+        other => panic!("{about}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_bad_option_of_a_model_is_refused_by_its_path() {
+    let conv_with = |key: &str, value: Value| {
+        let mut options = conv();
+        options["encoder"][key] = value;
+        options
+    };
+    let mlp_with = |key: &str, value: Value| with(mlp(), json!({ key: value }));
+    let image = |h: Value, w: Value, c: Value| json!({ "kind": "image", "height": h, "width": w, "channels": c });
+    let cases = [
+        (json!(null), "options"),
+        (json!([1]), "options"),
+        (json!("mlp"), "options"),
+        (json!({}), "input"),
+        (mlp_with("input", json!(28)), "input"),
+        (mlp_with("input", json!({})), "input.kind"),
+        (mlp_with("input", json!({ "kind": "sound" })), "input.kind"),
+        (mlp_with("input", json!({ "kind": 3 })), "input.kind"),
+        (mlp_with("input", image(json!(0), json!(8), json!(1))), "input.height"),
+        (mlp_with("input", image(json!(8), json!(-8), json!(1))), "input.width"),
+        (mlp_with("input", image(json!(8), json!(8.5), json!(1))), "input.width"),
+        (mlp_with("input", image(json!(8), json!(8), json!(null))), "input.channels"),
+        (mlp_with("input", image(json!("8"), json!(8), json!(1))), "input.height"),
+        (mlp_with("input", image(json!(4096), json!(4096), json!(1))), "input"),
+        (mlp_with("input", json!({ "kind": "vector" })), "input.size"),
+        (mlp_with("input", json!({ "kind": "vector", "size": 4, "height": 2 })), "input.height"),
+        (mlp_with("encoder", json!(null)), "encoder"),
+        (mlp_with("encoder", json!([400])), "encoder"),
+        (mlp_with("encoder", json!({ "kind": "mlp" })), "encoder.hidden"),
+        (mlp_with("encoder", json!({ "kind": "mlp", "hidden": 400 })), "encoder.hidden"),
+        (mlp_with("encoder", json!({ "kind": "mlp", "hidden": [400, 0] })), "encoder.hidden[1]"),
+        (mlp_with("encoder", json!({ "kind": "mlp", "hidden": [1.5] })), "encoder.hidden[0]"),
+        (mlp_with("encoder", json!({ "kind": "mlp", "hidden": vec![3; 65] })), "encoder.hidden"),
+        (mlp_with("encoder", json!({ "kind": "mlp", "hidden": [4], "activation": "swish" })), "encoder.activation"),
+        (mlp_with("encoder", json!({ "kind": "mlp", "hidden": [4], "kernel": 4 })), "encoder.kernel"),
+        (mlp_with("encoder", json!({ "kind": "transformer" })), "encoder.kind"),
+        (conv_with("channels", json!([])), "encoder.channels"),
+        (conv_with("channels", json!([8, "8"])), "encoder.channels[1]"),
+        (conv_with("channels", json!(null)), "encoder.channels"),
+        (conv_with("kernel", json!([4, 4, 4])), "encoder.kernel"),
+        (conv_with("kernel", json!([4, 0])), "encoder.kernel[1]"),
+        (conv_with("kernel", json!(30)), "encoder.kernel"),
+        (conv_with("stride", json!(0)), "encoder.stride"),
+        (conv_with("stride", json!(5)), "encoder.stride"),
+        (conv_with("padding", json!(4)), "encoder.padding"),
+        (conv_with("padding", json!(-1)), "encoder.padding"),
+        (conv_with("filters", json!([8])), "encoder.filters"),
+        (mlp_with("decoder", json!({ "kind": "conv", "channels": [4], "kernel": 2, "stride": 3, "padding": 0 })), "decoder.stride"),
+        (mlp_with("decoder", json!({ "kind": "mlp", "hidden": [true] })), "decoder.hidden[0]"),
+        (with(conv(), json!({ "input": { "kind": "vector", "size": 64 } })), "encoder.kind"),
+        (mlp_with("latent", json!(4)), "latent"),
+        (mlp_with("latent", json!({ "kind": "gaussian" })), "latent.size"),
+        (mlp_with("latent", json!({ "kind": "gaussian", "size": 0 })), "latent.size"),
+        (mlp_with("latent", json!({ "kind": "gaussian", "size": 4097 })), "latent.size"),
+        (mlp_with("latent", json!({ "kind": "vq", "size": 4 })), "latent.kind"),
+        (mlp_with("likelihood", json!("bernoulli")), "likelihood"),
+        (mlp_with("likelihood", json!({ "kind": "laplace" })), "likelihood.kind"),
+        (mlp_with("likelihood", json!({ "kind": "bernoulli", "sigma": 1 })), "likelihood.sigma"),
+        (mlp_with("likelihood", json!({ "kind": "gaussian", "sigma": 0 })), "likelihood.sigma"),
+        (mlp_with("likelihood", json!({ "kind": "gaussian", "sigma": "1" })), "likelihood.sigma"),
+        (mlp_with("objective", json!({ "kind": "elbow" })), "objective.kind"),
+        (mlp_with("objective", json!({ "kind": "elbo", "beta": -1 })), "objective.beta"),
+        (mlp_with("objective", json!({ "kind": "elbo", "Beta": 1 })), "objective.Beta"),
+        (mlp_with("init", json!("zeros")), "init"),
+        (mlp_with("seed", json!(-1)), "seed"),
+        (mlp_with("seed", json!(0.5)), "seed"),
+        (mlp_with("seed", json!(1e300)), "seed"),
+        (mlp_with("sed", json!(1)), "sed"),
+    ];
+    for (options, path) in &cases {
+        assert_eq!(&refused(check(options).err(), options), path, "{options}");
+    }
+    for good in [mlp(), conv()] {
+        assert_eq!(check(&good), Ok(()));
+    }
+}
+
+#[test]
+fn a_model_beyond_memory_is_refused_before_it_is_built() {
+    let options = with(mlp(), json!({ "encoder": { "kind": "mlp", "hidden": [65536, 65536] } }));
+    let options = reparam::vae::Options::read(&options).expect("each of them is in range");
+    let error = wait(Session::create(options, Choice::Cpu, clock)).err();
+    assert!(matches!(error, Some(Error::OutOfMemory { bytes, limit }) if bytes > limit), "{error:?}");
+}
+
+#[test]
+fn every_bad_option_of_a_run_or_a_call_is_refused_by_its_path_and_nothing_is_allocated() {
+    let mut s = session(&mlp());
+    let (model, values) = (s.model().clone(), bars(40));
+    let set = data(&values, &model);
+    let buffers = s.live_buffers();
+    let run_cases = [
+        (json!(5), "options"),
+        (json!({}), "steps"),
+        (json!({ "steps": 1, "epochs": 1 }), "epochs"),
+        (json!({ "steps": 0 }), "steps"),
+        (json!({ "steps": 1.5 }), "steps"),
+        (json!({ "steps": "10" }), "steps"),
+        (json!({ "epochs": -1 }), "epochs"),
+        (json!({ "steps": 1, "batchSize": 0 }), "batchSize"),
+        (json!({ "steps": 1, "batchSize": 1e9 }), "batchSize"),
+        (json!({ "steps": 1, "batch_size": 8 }), "batch_size"),
+        (json!({ "steps": 1, "learningRate": -1e-3 }), "learningRate"),
+        (json!({ "steps": 1, "learningRate": "fast" }), "learningRate"),
+        (json!({ "steps": 1, "logEvery": 0 }), "logEvery"),
+        (json!({ "steps": 1, "warmupSteps": -1 }), "warmupSteps"),
+        (json!({ "steps": 1, "schedule": "linear" }), "schedule"),
+        (json!({ "steps": 1, "clipNorm": 0 }), "clipNorm"),
+        (json!({ "steps": 1, "optimizer": "adam" }), "optimizer"),
+        (json!({ "steps": 1, "optimizer": { "kind": "sgd" } }), "optimizer.kind"),
+        (json!({ "steps": 1, "optimizer": { "kind": "adam", "beta1": 1 } }), "optimizer.beta1"),
+        (json!({ "steps": 1, "optimizer": { "kind": "adam", "weightDecay": 0.1 } }), "optimizer.weightDecay"),
+        (json!({ "steps": 1, "optimizer": { "kind": "adamw", "weightDecay": -0.1 } }), "optimizer.weightDecay"),
+    ];
+    for (options, path) in &run_cases {
+        assert_eq!(&refused(wait(s.begin(&set, options, None)).err(), options), path, "{options}");
+    }
+    for (options, path) in [(json!({ "seed": -1 }), "seed"), (json!({ "n": 3 }), "n"), (json!(true), "options")] {
+        assert_eq!(refused(wait(s.evaluate(&set, &options)).err(), &options), path);
+    }
+    let sample_cases = [
+        (0.0, json!({}), "n"),
+        (1.5, json!({}), "n"),
+        (f64::NAN, json!({}), "n"),
+        (1e9, json!({}), "n"),
+        (4.0, json!({ "temperature": -1 }), "temperature"),
+        (4.0, json!({ "seed": 0.5 }), "seed"),
+        (4.0, json!({ "count": 4 }), "count"),
+    ];
+    for (n, options, path) in sample_cases {
+        assert_eq!(refused(wait(s.sample(n, &options)).err(), &options), path, "{n}");
+    }
+    for (controls, path) in
+        [(json!({ "beta": -1 }), "beta"), (json!({ "beta": "1" }), "beta"), (json!({ "gamma": 1 }), "gamma"), (json!(2), "options")]
+    {
+        assert_eq!(refused(s.set(&controls).err(), &controls), path);
+    }
+    assert_eq!(s.live_buffers(), buffers, "something was allocated for what was refused");
+    let curve = curve(&wait(train(&mut s, &values, &json!({ "steps": 3, "batchSize": 8, "logEvery": 1 }))));
+    assert_eq!(curve.len(), 3, "the model is of no use afterwards");
+}
+
+#[test]
+fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
+    let mut s = session(&mlp());
+    let (model, buffers) = (s.model().clone(), s.live_buffers());
+    let good = vec![0.5f32; 3 * 64];
+    let spoilt = |at: usize, x: f32| {
+        let mut values = good.clone();
+        values[at] = x;
+        values
+    };
+    let shape = [3, 8, 8, 1];
+    let cases: [(Vec<f32>, &[usize], &str); 15] = [
+        (spoilt(70, f32::NAN), &shape, "data.values[70]"),
+        (spoilt(191, f32::INFINITY), &shape, "data.values[191]"),
+        (spoilt(0, f32::NEG_INFINITY), &shape, "data.values[0]"),
+        (spoilt(5, 1.5), &shape, "data.values[5]"),
+        (spoilt(6, -0.001), &shape, "data.values[6]"),
+        (good.clone(), &[3, 64], "data.shape"),
+        (good.clone(), &[3, 8, 8], "data.shape"),
+        (good.clone(), &[3, 8, 8, 1, 1], "data.shape"),
+        (good.clone(), &[3, 8, 4, 2], "data.shape"),
+        (good.clone(), &[192], "data.shape"),
+        (good.clone(), &[], "data.shape"),
+        (vec![], &[0, 8, 8, 1], "data.shape"),
+        (good.clone(), &[2, 8, 8, 1], "data.values"),
+        (good.clone(), &[4, 8, 8, 1], "data.values"),
+        (good.clone(), &[1 << 25, 8, 8, 1], "data.shape"),
+    ];
+    for (values, shape, path) in &cases {
+        match Data::check("data", Values::F32(values), shape, &model) {
+            Err(Error::Data { path: at, got, expected }) => {
+                assert_eq!(at, *path);
+                assert!(!got.is_empty() && !expected.is_empty(), "{path}: got {got:?}, expected {expected:?}");
+            }
+            other => panic!("{path}, {shape:?}: {other:?}"),
+        }
+    }
+    let message =
+        Data::check("validation", Values::U8(&[0; 100]), &[2, 8, 8, 1], &model).expect_err("a byte is missing").to_string();
+    assert_eq!(message, "validation.values: got 100 values, expected 128 for the shape 2×8×8×1");
+    // What one likelihood refuses another may take.
+    let gaussian = session(&with(mlp(), json!({ "likelihood": { "kind": "gaussian" } })));
+    assert!(Data::check("data", Values::F32(&spoilt(5, -1.5)), &shape, gaussian.model()).is_ok());
+    assert!(Data::check("data", Values::F32(&spoilt(5, f32::NAN)), &shape, gaussian.model()).is_err());
+
+    let z_cases: [(&[f32], Option<&[usize]>, &str); 8] = [
+        (&[], None, "z"),
+        (&[0.0; 5], None, "z"),
+        (&[0.0, 0.0, f32::NAN, 0.0], None, "z[2]"),
+        (&[0.0; 8], Some(&[2, 3]), "z.shape"),
+        (&[0.0; 8], Some(&[1, 4]), "z.shape"),
+        (&[0.0; 8], Some(&[8]), "z.shape"),
+        (&[0.0; 8], Some(&[4, 2]), "z.shape"),
+        (&[], Some(&[0, 4]), "z"),
+    ];
+    for (z, shape, path) in z_cases {
+        let error = wait(s.decode(z, shape)).err();
+        assert!(matches!(&error, Some(Error::Data { path: at, .. }) if at == path), "{path}: {error:?}");
+    }
+    assert_eq!(s.live_buffers(), buffers, "something was allocated for what was refused");
+    assert_eq!(curve(&wait(train(&mut s, &bars(20), &json!({ "steps": 2, "batchSize": 8, "logEvery": 1 })))).len(), 2);
+}
+
+// Files
+
+/// A model small enough to spoil every byte of its file.
+fn tiny() -> Value {
+    json!({
+        "input": { "kind": "vector", "size": 3 }, "encoder": { "kind": "mlp", "hidden": [2] },
+        "latent": { "kind": "gaussian", "size": 1 }, "likelihood": { "kind": "gaussian" },
+    })
+}
+
+fn tiny_file() -> Vec<u8> {
+    let mut s = session(&tiny());
+    let model = s.model().clone();
+    let values = [7, 99, 200, 3, 50, 255];
+    wait(s.begin(&data(&values, &model), &json!({ "steps": 3, "batchSize": 2 }), None)).expect("it begins");
+    while !wait(s.advance(10.0)).expect("it advances").done {}
+    wait(s.save()).expect("it is saved")
+}
+
+fn load(bytes: &[u8]) -> Result<Session, Error> {
+    wait(Session::load(bytes, Choice::Cpu, clock))
+}
+
+/// Two steps, to see that what was loaded runs.
+fn goes_on(mut s: Session) -> Result<(), Error> {
+    let model = s.model().clone();
+    let values = vec![9u8; 2 * model.options.input.shape().size()];
+    wait(s.begin(&data(&values, &model), &json!({ "steps": 2, "batchSize": 2 }), None))?;
+    while !wait(s.advance(10.0))?.done {}
+    wait(s.save()).map(|_| ())
+}
+
+#[test]
+fn a_file_that_is_cut_or_not_one_of_ours_is_refused() {
+    let bytes = tiny_file();
+    assert_eq!(load(&bytes).and_then(goes_on), Ok(()));
+    for n in 0..bytes.len() {
+        let error = load(&bytes[..n]).err();
+        assert!(matches!(error, Some(Error::File { .. })), "cut at {n}: {error:?}");
+    }
+    let longer = [&bytes[..], &[0]].concat();
+    assert!(matches!(load(&longer).err(), Some(Error::File { .. })));
+    for other in [&b"PK\x03\x04 a zip file"[..], &[0; 8], &[0; 4096], &[255; 4096], b"{\"json\": true}", b"\x02\0\0\0\0\0\0\0{}"] {
+        let error = load(other).err();
+        assert!(matches!(error, Some(Error::File { .. })), "{error:?}");
+    }
+}
+
+#[test]
+fn a_file_with_any_byte_changed_loads_or_is_refused_as_a_file() {
+    let bytes = tiny_file();
+    let (mut loaded, mut refused) = (0, 0);
+    for i in 0..bytes.len() {
+        for change in [0x01, 0x10, 0x80, 0xFF] {
+            let mut changed = bytes.clone();
+            changed[i] ^= change;
+            match load(&changed) {
+                // A weight or a number in the text may have become another one that is as good, or as bad, as any.
+                Ok(s) => {
+                    let error = goes_on(s).err();
+                    assert!(matches!(error, None | Some(Error::NonFinite { .. })), "byte {i} ^ {change}: {error:?}");
+                    loaded += 1;
+                }
+                Err(Error::File { .. }) => refused += 1,
+                Err(other) => panic!("byte {i} ^ {change}: {other:?}"),
+            }
+        }
+    }
+    assert!(loaded > 100 && refused > 1000, "{loaded} loaded, {refused} refused");
+}
+
+/// The file with its own part of the header changed.
+fn with_header(bytes: &[u8], change: impl Fn(&mut Value)) -> Vec<u8> {
+    let length = u64::from_le_bytes(*bytes.first_chunk().expect("a length")) as usize;
+    let (header, tensors) = bytes[8..].split_at(length);
+    let mut header: Value = serde_json::from_slice(header).expect("it is JSON");
+    let key = "reparam.1";
+    let mut ours: Value = serde_json::from_str(header["__metadata__"][key].as_str().expect("it is text")).expect("it is JSON");
+    change(&mut ours);
+    header["__metadata__"][key] = json!(ours.to_string());
+    let header = header.to_string();
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), tensors].concat()
+}
+
+#[test]
+fn a_file_whose_header_lies_is_refused_or_harmless() {
+    let bytes = tiny_file();
+    assert_eq!(load(&with_header(&bytes, |_| {})).and_then(goes_on), Ok(()));
+    let most = json!(u64::MAX);
+    let cases: [(&str, Value); 21] = [
+        ("/options", json!(null)),
+        ("/options", json!({})),
+        ("/options/input/size", json!(-3)),
+        ("/options/input/size", json!(4)),
+        ("/options/input/kind", json!("image")),
+        ("/options/encoder/hidden", json!([3])),
+        ("/options/encoder/hidden", json!([])),
+        ("/options/encoder", json!({ "kind": "conv", "channels": [2] })),
+        ("/options/latent/size", json!(1e99)),
+        ("/options/likelihood/kind", json!("cauchy")),
+        ("/step", json!(-1)),
+        ("/step", json!("three")),
+        ("/step", most.clone()),
+        ("/step", json!(1u64 << 60)),
+        ("/position", json!(null)),
+        ("/position/epoch", json!(u32::MAX)),
+        ("/position/epoch", json!(1u64 << 40)),
+        ("/position/row", most),
+        ("/position/row", json!(-1)),
+        ("/controls", json!([])),
+        ("/controls/beta", json!(-1e30)),
+    ];
+    for (at, value) in cases {
+        let changed = with_header(&bytes, |ours| *ours.pointer_mut(at).unwrap_or_else(|| panic!("{at} is there")) = value.clone());
+        let error = load(&changed).err();
+        assert!(matches!(error, Some(Error::File { .. })), "{at} = {value}: {error:?}");
+    }
+    for (at, value) in
+        [("/step", json!(0)), ("/position/row", json!(1000)), ("/controls/beta", json!(7)), ("/options/seed", json!(12))]
+    {
+        let changed = with_header(&bytes, |ours| match ours.pointer_mut(at) {
+            Some(place) => *place = value.clone(),
+            None => ours["options"]["seed"] = value.clone(),
+        });
+        assert_eq!(load(&changed).and_then(goes_on), Ok(()), "{at} = {value}");
+    }
+}
+
+#[test]
+fn a_file_with_a_weight_that_is_not_finite_is_refused() {
+    let bytes = tiny_file();
+    for x in [f32::NAN, f32::INFINITY] {
+        let mut changed = bytes.clone();
+        let end = changed.len();
+        changed[end - 4..].copy_from_slice(&x.to_le_bytes());
+        assert!(matches!(load(&changed).err(), Some(Error::File { got, .. }) if got.contains(&x.to_string())));
+    }
+}
