@@ -1,0 +1,164 @@
+//! The plans of a few small graphs, printed, against `tests/plans/*.txt`: a change of fusion, order or memory is seen in a diff.
+//! Written anew by `UPDATE_SNAPSHOTS=1 cargo test --test plans`.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use reparam::autodiff::gradients;
+use reparam::error::Result;
+use reparam::expr::{Law, Unary, constant, input, noise};
+use reparam::graph::{Edge, Graph};
+use reparam::nn::{self, Init, Layer, Params, Window, layout};
+use reparam::ops::adam::Adam;
+use reparam::ops::{self, map, pack::Pack};
+use reparam::plan::Plan;
+use reparam::shape::{DType, Meta};
+use reparam::train::{TrainOptions, training};
+use reparam::vae::{Model, Options};
+use serde_json::json;
+
+const CASES: [(&str, fn() -> Result<Graph>); 5] = [
+    ("map_chain", map_chain),
+    ("dense", dense),
+    ("dense_adam", dense_adam),
+    ("conv_gradient", conv_gradient),
+    ("mlp_vae_step", mlp_vae_step),
+];
+
+/// Maps over a broadcast, a view and noise, two of which are read twice.
+fn map_chain() -> Result<Graph> {
+    let mut g = Graph::new();
+    let [x, scale] = [("x", vec![6, 4]), ("scale", vec![4])].map(|(name, shape)| g.input(name, Meta::f32(shape)));
+    let scaled = ops::mul(&mut g, x, scale)?;
+    let noisy = map(&mut g, input(0) + noise(1, Law::Normal), &[scaled])?;
+    let turned = ops::transpose(&mut g, noisy, &[1, 0])?;
+    let y = map(&mut g, input(0).unary(Unary::Tanh) * 2.0, &[turned])?;
+    let part = ops::slice(&mut g, y, 0, 1, 3)?;
+    g.output("part", part);
+    g.output("noisy", noisy);
+    Ok(g)
+}
+
+fn layer(name: &str, out: usize) -> Layer<'_> {
+    Layer { name, out, law: |fan_in, fan_out| Init::Glorot { fan_in, fan_out } }
+}
+
+/// relu(x·w + b)
+fn dense() -> Result<Graph> {
+    let (mut g, mut p) = (Graph::new(), Params::collector());
+    let x = g.input("x", Meta::f32([8, 12]));
+    let y = nn::dense(&mut g, &mut p, &layer("layer", 5), x)?;
+    let y = nn::activate(&mut g, y, "relu")?;
+    g.output("y", y);
+    Ok(g)
+}
+
+/// The mean of an elementwise square, with the gradients of what it depends on.
+fn mean_square(g: &mut Graph, y: Edge, wrt: &[Edge]) -> Result<Vec<Edge>> {
+    let square = map(g, input(0).square(), &[y])?;
+    let axes: Vec<usize> = (0..g.shape(square).rank()).collect();
+    let loss = ops::mean(g, square, &axes)?;
+    g.output("loss", loss);
+    gradients(g, loss, wrt)
+}
+
+/// One clipped step of Adam on two dense layers.
+fn dense_adam() -> Result<Graph> {
+    let build = |g: &mut Graph, p: &mut Params| {
+        let x = g.input("x", Meta::f32([8, 12]));
+        let h = nn::dense(g, p, &layer("first", 7), x)?;
+        let h = nn::activate(g, h, "relu")?;
+        nn::dense(g, p, &layer("second", 3), h)
+    };
+    let mut p = Params::collector();
+    build(&mut Graph::new(), &mut p)?;
+    let specs = p.into_specs();
+    let mut g = Graph::new();
+    let mut p = Params::bind(&mut g, &specs)?;
+    let y = build(&mut g, &mut p)?;
+    let dw = mean_square(&mut g, y, &p.edges())?;
+    let (offsets, size) = layout(&specs);
+    let gradient = g.add_op(Pack { offsets, size }, &dw)?;
+    let squares = map(&mut g, input(0).square(), &[gradient])?;
+    let total = ops::sum(&mut g, squares, &[0])?;
+    let states = [p.flat().expect("the parameters are bound"), g.state("m", [size]), g.state("v", [size])];
+    let adam = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: true };
+    let next = adam.step(&mut g, &[&states[..], &[gradient, total]].concat())?;
+    for (state, next) in states.into_iter().zip(next) {
+        g.update(state, next)?;
+    }
+    Ok(g)
+}
+
+/// A convolution, its transpose back to the image's size, and the gradients of all weights.
+fn conv_gradient() -> Result<Graph> {
+    let (mut g, mut p) = (Graph::new(), Params::collector());
+    let bytes = g.input("x", Meta { shape: [4, 7, 7, 1].into(), dtype: DType::U8 });
+    let x = map(&mut g, input(0) * constant(1.0 / 255.0), &[bytes])?;
+    let window = Window { kernel: 4, stride: 2, padding: 1 };
+    let y = nn::conv(&mut g, &mut p, &layer("down", 3), x, window)?;
+    let y = nn::activate(&mut g, y, "relu")?;
+    let y = nn::conv_transpose(&mut g, &mut p, &layer("up", 1), y, window, (7, 7))?;
+    let difference = ops::sub(&mut g, y, x)?;
+    for (i, dw) in mean_square(&mut g, difference, &p.edges())?.into_iter().enumerate() {
+        g.output(&format!("dw{i}"), dw);
+    }
+    Ok(g)
+}
+
+/// The whole training step of a small MLP VAE, as a run builds it.
+fn mlp_vae_step() -> Result<Graph> {
+    let model = Model::new(Options::read(&json!({
+        "input": { "kind": "image", "height": 8, "width": 8, "channels": 1 }, "encoder": { "kind": "mlp", "hidden": [32] },
+        "latent": { "kind": "gaussian", "size": 4 }, "likelihood": { "kind": "bernoulli" },
+    }))?)?;
+    let data = Meta { shape: model.batch_shape(100), dtype: DType::U8 };
+    training(&model, &data, 64, 16, TrainOptions::read(&json!({ "steps": 1 }))?.adam()).map(|(graph, _)| graph)
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/plans")
+}
+
+/// The lines in which two texts differ.
+fn difference(old: &str, new: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let gone = old.iter().filter(|line| !new.contains(line)).map(|line| format!("- {line}"));
+    let come = new.iter().filter(|line| !old.contains(line)).map(|line| format!("+ {line}"));
+    gone.chain(come).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn plans_are_those_of_the_snapshots() {
+    let is_update = env::var_os("UPDATE_SNAPSHOTS").is_some();
+    let mut faults = Vec::new();
+    for (name, build) in CASES {
+        let graph = build().unwrap_or_else(|e| panic!("{name}: {e}"));
+        let text = Plan::compile(&graph).unwrap_or_else(|e| panic!("{name}: {e}")).to_string();
+        let path = folder().join(format!("{name}.txt"));
+        if is_update {
+            fs::write(&path, &text).expect("the snapshot is written");
+        }
+        let old = fs::read_to_string(&path).unwrap_or_default();
+        if old != text {
+            faults.push(format!("{name}:\n{}", difference(&old, &text)));
+        }
+    }
+    let files = fs::read_dir(folder()).expect("there are snapshots").map(|f| f.expect("the folder is read").file_name());
+    for file in files.map(|f| f.to_string_lossy().into_owned()) {
+        if !CASES.iter().any(|(name, _)| file == format!("{name}.txt")) {
+            faults.push(format!("{file} belongs to no graph"));
+        }
+    }
+    assert!(faults.is_empty(), "{}\n\nIf that is meant: UPDATE_SNAPSHOTS=1 cargo test --test plans", faults.join("\n\n"));
+}
+
+#[test]
+fn a_graph_has_one_plan() {
+    for (name, build) in CASES {
+        let plan = || build().and_then(|graph| Plan::compile(&graph)).map(|plan| plan.to_string()).expect("it has a plan");
+        let first = plan();
+        assert!((0..5).all(|_| plan() == first), "{name}: the plan differs from time to time");
+    }
+}
