@@ -17,7 +17,7 @@ const SUITES = {
   },
   async browser(env) {
     step("building the test runner", "cargo", ["build", "--locked", "-p", "tools"]);
-    step("testing the core in Chromium", "cargo", ["test", "--locked", ...WASM, "--test", "web"], env);
+    step("testing the core in Chromium", "cargo", ["test", "--locked", ...WASM, "--test", "web", "--test", "gpu_kernels"], env);
     await build(["wasm", "lib", "site"]);
     step("checking types", process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json"]);
     step("testing the package and the page in Chromium", process.execPath, ["--test", "--test-concurrency=1", "--test-timeout=240000", ...testFiles()], env);

@@ -214,7 +214,8 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
     assert!(Data::check("data", Values::F32(&spoilt(5, -1.5)), &shape, gaussian.model()).is_ok());
     assert!(Data::check("data", Values::F32(&spoilt(5, f32::NAN)), &shape, gaussian.model()).is_err());
 
-    let z_cases: [(&[f32], Option<&[usize]>, &str); 8] = [
+    type Case<'a> = (&'a [f32], Option<&'a [usize]>, &'a str);
+    let z_cases: [Case; 8] = [
         (&[], None, "z"),
         (&[0.0; 5], None, "z"),
         (&[0.0, 0.0, f32::NAN, 0.0], None, "z[2]"),

@@ -12,7 +12,7 @@ export interface VaeOptions extends HostOptions {
   likelihood: Likelihood;
   /** `{ kind: "elbo", beta: 1 }` when left out. */
   objective?: Objective;
-  /** The law of initial weights: uniform, of Glorot & Bengio 2010 or He et al. 2015. Default `"glorot"`; biases are 0. */
+  /** The law of initial weights: uniform, of Glorot & Bengio 2010 or He et al. 2015. Default `"kaiming"` with a convolutional encoder, else `"glorot"`; biases are 0. */
   init?: "glorot" | "kaiming";
   /** An integer; the same seed gives the same run, bit for bit, on one backend and device. Default 0. */
   seed?: number;
