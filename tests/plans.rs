@@ -18,7 +18,9 @@ use reparam::train::{TrainOptions, training};
 use reparam::vae::{Model, Options};
 use serde_json::json;
 
-const CASES: [(&str, fn() -> Result<Graph>); 5] = [
+type Build = fn() -> Result<Graph>;
+
+const CASES: [(&str, Build); 5] = [
     ("map_chain", map_chain),
     ("dense", dense),
     ("dense_adam", dense_adam),

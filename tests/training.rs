@@ -115,9 +115,9 @@ fn step_events_come_at_multiples_and_at_the_end_with_means_since_the_last() {
     let mut from = 0;
     for (step, means) in some {
         let until = step as usize;
-        for k in 0..3 {
+        for (k, mean) in means.into_iter().enumerate() {
             let want = each[from..until].iter().map(|p| p.1[k]).sum::<f64>() / (until - from) as f64;
-            assert!((means[k] - want).abs() < 1e-12 * want.abs(), "step {step}: {} wants {want}", means[k]);
+            assert!((mean - want).abs() < 1e-12 * want.abs(), "step {step}: {mean} wants {want}");
         }
         from = until;
     }
