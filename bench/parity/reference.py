@@ -69,24 +69,26 @@ def as_torch(kind, weight):
     return weight.permute(order).contiguous()
 
 
-def load_params(layers, path):
-    """Parameters by name, from a file, or drawn."""
-    stored = load_file(path) if path else {}
-    params = {}
+def from_file(layers, path, prefix=""):
+    """The tensors of our file by the names of the parameters, in PyTorch's layouts."""
+    stored, tensors = load_file(path), {}
+    for kind, name, n_in, n_out, *_ in layers:
+        for part, wanted in (("weight", stored_shape(kind, n_in, n_out)), ("bias", (n_out,))):
+            value = stored.get(f"{prefix}{name}.{part}")
+            if value is None or value.shape != wanted or value.dtype != np.float32:
+                sys.exit(f"{path}: {prefix}{name}.{part} is {'absent' if value is None else value.shape}, expected float32 {wanted}")
+            tensors[f"{name}.{part}"] = as_torch(kind, torch.from_numpy(value)) if part == "weight" else torch.from_numpy(value).clone()
+    return tensors
+
+
+def drawn(layers):
+    tensors = {}
     for kind, name, n_in, n_out, *_ in layers:
         shape = stored_shape(kind, n_in, n_out)
         bound = 1 / math.sqrt(math.prod(shape[:-1]))
-        for key, wanted in ((f"{name}.weight", shape), (f"{name}.bias", (n_out,))):
-            if not path:
-                value = (torch.rand(wanted) * 2 - 1) * bound
-            elif key not in stored:
-                sys.exit(f"{path}: no tensor {key}")
-            elif stored[key].shape != wanted or stored[key].dtype != np.float32:
-                sys.exit(f"{path}: {key} is {stored[key].dtype} {stored[key].shape}, expected float32 {wanted}")
-            else:
-                value = torch.from_numpy(stored[key])
-            params[key] = (as_torch(kind, value) if value.dim() > 1 else value.clone()).requires_grad_()
-    return params
+        tensors[f"{name}.weight"] = as_torch(kind, (torch.rand(shape) * 2 - 1) * bound)
+        tensors[f"{name}.bias"] = (torch.rand(n_out) * 2 - 1) * bound
+    return tensors
 
 
 def run_layer(params, layer, x):
@@ -155,7 +157,17 @@ def evaluate(net, params, rows):
 
 # Training
 
+def take_over(path, layers, params, optimiser, step):
+    """Goes on from our file instead: parameters, moments and the number of steps."""
+    values, m, v = (from_file(layers, path, prefix) for prefix in ("", "adam.m.", "adam.v."))
+    for name, param in params.items():
+        with torch.no_grad():
+            param.copy_(values[name])
+        optimiser.state[param] = {"step": torch.tensor(float(step)), "exp_avg": m[name], "exp_avg_sq": v[name]}
+
+
 def train(net, params, train_rows, test_rows, args):
+    encoder, head, decoder = net
     optimiser = torch.optim.Adam(params.values(), lr=1e-3, betas=(0.9, 0.999), eps=1e-8, fused=True)
     n = len(train_rows)
     n_steps = args.steps or math.ceil(args.epochs * n / args.batch)
@@ -172,10 +184,13 @@ def train(net, params, train_rows, test_rows, args):
             reconstruction, kl = np.mean(window, axis=0)
             curve.append({"step": step, "loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl})
             window = []
+        ours = args.follow and Path(args.follow) / f"{step}.safetensors"
         epoch = step * args.batch // n
-        if step == math.ceil(epoch * n / args.batch) and epoch > len(epochs) or step == n_steps:
+        if step == math.ceil(epoch * n / args.batch) and epoch or step == n_steps or ours and ours.exists():
             epochs.append({"step": step, "epoch": step * args.batch / n, **evaluate(net, params, test_rows)})
             print(json.dumps(epochs[-1]), file=sys.stderr, flush=True)
+        if ours and ours.exists():
+            take_over(ours, [*encoder, head, *decoder], params, optimiser, step)
     return {"epochs": epochs, "curve": curve}
 
 
@@ -196,6 +211,8 @@ def main():
     p.add_argument("--batch", type=int, default=128)
     p.add_argument("--seed", type=int, default=0, help="64 bits: the batch order and the noise")
     p.add_argument("--log-every", type=int, default=50)
+    p.add_argument("--follow", help="folder of our files STEP.safetensors: after those steps it goes on from ours, so that only what a stretch adds differs")
+    p.add_argument("--jitter", type=float, default=0, help="control: initial weights times 1 + jitter * N(0, 1), to see what rounding errors grow into")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--data", help="folder with train-images-idx3-ubyte and t10k-images-idx3-ubyte, .gz or not")
     p.add_argument("--out", help="JSON file; standard output if absent")
@@ -206,9 +223,11 @@ def main():
     folder = data_folder(args.data)
     net = {"mlp": mlp, "conv": conv}[args.net]()
     encoder, head, decoder = net
-    params = load_params([*encoder, head, *decoder], args.weights)
+    layers = [*encoder, head, *decoder]
+    values = from_file(layers, args.weights) if args.weights else drawn(layers)
+    params = {name: (value * (1 + args.jitter * torch.randn_like(value))).requires_grad_() for name, value in values.items()}
     report = {
-        "net": args.net, "weights": Path(args.weights).name if args.weights else None, "seed": args.seed,
+        "net": args.net, "weights": Path(args.weights).name if args.weights else None, "seed": args.seed, "jitter": args.jitter,
         "batch": args.batch, "threads": args.threads, "torch": torch.__version__, "parameters": sum(t.numel() for t in params.values()),
         **train(net, params, digits(folder, "train-images-idx3-ubyte", 60_000), digits(folder, "t10k-images-idx3-ubyte", 10_000), args),
     }

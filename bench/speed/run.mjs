@@ -177,7 +177,7 @@ await main(async () => {
   const lab = await openLab(values.isolated ? ISOLATED : {});
   const out = resolve(values.out);
   mkdirSync(dirname(out), { recursive: true });
-  const report = { date: new Date().toISOString().slice(0, 10), browser: `Chromium ${lab.browser.version()}`, cpu: cpus()[0].model, threads: cpus().length, rounds, isolated: values.isolated, steps: {}, loads: {}, downloads: downloads(lab.home), skipped: [] };
+  const report = { date: new Date().toISOString().slice(0, 10), browser: `Chromium ${lab.version}`, cpu: cpus()[0].model, threads: cpus().length, rounds, isolated: values.isolated, steps: {}, loads: {}, downloads: downloads(lab.home), notes: [] };
   const write = () => {
     writeFileSync(`${out}.json`, `${JSON.stringify(report, null, 1)}\n`);
     writeFileSync(`${out}.md`, markdown(report));
@@ -189,11 +189,12 @@ await main(async () => {
     for (let i = 0; i < n_loads; i++) for (const name of paged) await load(lab, name, settings).then((ms) => report.loads[name].push(ms), (error) => console.log(`${name}: ${error.message}`));
     for (const name of paged) if (report.loads[name].length) console.log(`${name}: ${median(report.loads[name]).toFixed(0)} ms`);
     for (const key of nets) {
+      if (await lab.revive()) report.notes.push(`The browser was lost, and another started before ${key}.`);
       report.steps[key] = await time(lab, key, names, settings);
       const gpu = Object.entries(report.steps[key]).find(([name, r]) => name === "reparam webgpu" && r.about);
       if (gpu) report.adapter = gpu[1].about.adapter;
       report.torch ??= Object.values(report.steps[key]).find((r) => r.about?.torch)?.about.torch;
-      report.is_fallback = await fallback(lab);
+      report.is_fallback ??= await fallback(lab).catch(() => undefined);
       write();
     }
   } finally {

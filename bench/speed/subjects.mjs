@@ -9,7 +9,7 @@ import { layers } from "./nets.js";
 /** `eighth`: nets on which an eighth of the batch is run and its time multiplied, as a whole batch takes most of a minute. */
 export const SUBJECTS = {
   "reparam cpu": { library: "reparam", backend: "cpu" },
-  "reparam webgpu": { library: "reparam", backend: "webgpu" },
+  "reparam webgpu": { library: "reparam", backend: "webgpu", eighth: ["dsprites", "keras"] },
   "jax-js webgpu": { library: "jax", backend: "webgpu", eighth: ["dsprites", "keras"] },
   "tfjs webgpu": { library: "tfjs-webgpu", backend: "webgpu", eighth: ["dsprites", "keras"] },
   "jax-js wasm": { library: "jax", backend: "wasm", eighth: ["dsprites", "keras"] },
@@ -28,7 +28,7 @@ export async function within(seconds, promise) {
 
 /** `call(name, …)` calls a method of what the subject's `open` returned; `counters` are those of the page's thread. */
 export async function openPage(lab, { library, backend, mended }, net, options = {}) {
-  const context = await lab.browser.newContext(); // its own cache
+  const context = await lab.context(); // its own cache
   await context.addInitScript({ path: join(BENCH, "speed/page/counters.js") });
   const page = await context.newPage();
   const said = [];

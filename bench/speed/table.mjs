@@ -40,7 +40,7 @@ export function bars({ steps, loads, downloads }) {
 }
 
 export function markdown(report) {
-  const { adapter, browser, cpu, threads, rounds, steps, loads, downloads, skipped } = report;
+  const { adapter, browser, cpu, threads, rounds, steps, loads, downloads, notes } = report;
   const lines = [`WebGPU adapter: ${adapter}${report.is_fallback ? ", a CPU" : ""}; ${browser}; ${cpu}, ${threads} threads; PyTorch ${report.torch}; medians of ${rounds} interleaved rounds, in brackets their range.`];
   for (const [net, results] of Object.entries(steps)) {
     const { title, batch } = NETS[net];
@@ -70,6 +70,6 @@ export function markdown(report) {
   for (const name of Object.keys(downloads)) lines.push(`| ${name} | ${loads[name]?.length ? `${short(median(loads[name]))} [${short(Math.min(...loads[name]))} – ${short(Math.max(...loads[name]))}]` : ""} | ${short(downloads[name] / 1000)} |`);
   lines.push("", "| bar | wanted | measured | |", "|---|---|---|---|");
   for (const { what, value, comparison, bar, holds } of bars(report)) lines.push(`| ${what} | ${comparison} ${short(bar)} | ${short(value)} | ${holds ? "holds" : "**behind**"} |`);
-  if (skipped.length) lines.push("", ...skipped.map((text) => `- ${text}`));
+  if (notes.length) lines.push("", ...notes.map((text) => `- ${text}`));
   return `${lines.join("\n")}\n`;
 }

@@ -13,26 +13,27 @@ async function digits(name) {
 const toBase64 = (bytes) => new Promise((resolve) => Object.assign(new FileReader(), { onload: (e) => resolve(e.target.result.split(",")[1]) }).readAsDataURL(new Blob([bytes])));
 const fromBase64 = async (text) => new Uint8Array(await (await fetch(`data:;base64,${text}`)).arrayBuffer());
 
-let vae;
+let vae, data, validation;
 
 async function create(options) {
   vae = await Vae.create(options);
-  return toBase64(await vae.save());
+  return save();
 }
 
 async function load(file, options) {
   vae = await Vae.load(await fromBase64(file), options);
 }
 
+const save = async () => toBase64(await vae.save());
+
 /** Trains to the end; the held-out figures after the last step, and what ran. */
 async function train(options) {
-  const [data, validation] = [await digits("train"), await digits("t10k")];
+  data ??= await digits("train");
+  validation ??= await digits("t10k");
   const start = performance.now();
-  for await (const event of vae.train(data, { ...options, validation })) await window.report({ ...event, seconds: (performance.now() - start) / 1000 });
-  const held_out = await vae.evaluate(validation);
-  const { info, step } = vae;
-  await vae.dispose();
-  return { info, step, held_out };
+  for await (const event of vae.train(data, { ...options, validation })) await window.report(event);
+  const seconds = (performance.now() - start) / 1000;
+  return { seconds, info: vae.info, step: vae.step, held_out: await vae.evaluate(validation) };
 }
 
-window.parity = { create, load, train };
+window.parity = { create, load, save, train };
