@@ -41,10 +41,10 @@ pub fn layout(kernel: &Kernel, family: Family) -> Result<Layout> {
         "conv2d" => conv2d(&sizes, kernel, family),
         "conv_transpose2d" => conv_transpose2d(&sizes, kernel, family),
         "conv2d_dw" => conv2d_dw(&sizes, kernel, family),
-        "reduce" => reduce(&sizes),
-        "softmax" => rows("softmax", &sizes, &[]),
-        "logsumexp" => rows("logsumexp", &sizes, &[]),
-        "argmin" => rows("argmin", &sizes, &["KIND"]),
+        "reduce" => reduce(&sizes, family),
+        "softmax" => rows("softmax", &sizes, family),
+        "logsumexp" => rows("logsumexp", &sizes, family),
+        "argmin" => rows("argmin", &sizes, family),
         "scatter_add" => elements("scatter_add", &["index", "dy"], sizes.get("ROWS") * sizes.get("COLS"), &sizes),
         "reparameterize" => elements("reparameterize", &["mean", "logvar"], sizes.get("SIZE"), &sizes),
         other => Err(Error::internal(format!("there is no shader for the core {other}"))),
@@ -81,31 +81,51 @@ fn elements(shader: &'static str, loads: &[&'static str], size: u32, sizes: &Siz
     Ok(Layout { shader, loads, constants, groups: size.div_ceil(THREADS) })
 }
 
-/// Threads that share a sum of `count` terms: a power of two, so that each has at least eight.
-fn parts(count: u32) -> u32 {
-    (count / 8).max(1).next_power_of_two().min(THREADS)
+/// How the threads of a workgroup share sums: `threads` in all, `parts` to a sum of `count` terms.
+struct Share {
+    threads: u32,
+    parts: u32,
 }
 
-fn reduce(sizes: &Sizes) -> Result<Layout> {
-    let (outer, count, inner) = (sizes.get("OUTER"), sizes.get("COUNT"), sizes.get("INNER"));
-    let mut parts = parts(count);
-    if outer * inner >= 1 << 14 {
-        // Enough outputs to keep every thread busy.
-        parts = if inner == 1 { parts.min(8) } else { 1 };
+impl Share {
+    fn new(sums: u32, count: u32, family: Family) -> Share {
+        match family {
+            // Barriers take a software adapter longer to compile than they save.
+            Family::Software if count <= 4096 => Share { threads: 16, parts: 1 },
+            Family::Software => Share { threads: 16, parts: if sums >= 16 { 1 } else { 16 } },
+            // At least eight terms a thread, and no more threads than keep the device busy.
+            Family::Hardware => {
+                let parts = (count / 8).max(1).next_power_of_two().min(THREADS);
+                Share { threads: THREADS, parts: if sums >= 1 << 14 { parts.min(8) } else { parts } }
+            }
+        }
     }
-    let step = if inner == 1 { 1 } else { THREADS / parts };
+
+    fn constants(&self, step: u32) -> [(&'static str, u32); 4] {
+        [("THREADS", self.threads), ("PARTS", self.parts), ("MANY_PARTS", u32::from(self.parts > 1)), ("STEP", step)]
+    }
+
+    fn groups(&self, sums: u32) -> u32 {
+        sums.div_ceil(self.threads / self.parts)
+    }
+}
+
+fn reduce(sizes: &Sizes, family: Family) -> Result<Layout> {
+    let (outer, count, inner) = (sizes.get("OUTER"), sizes.get("COUNT"), sizes.get("INNER"));
+    let share = Share::new(outer * inner, count, family);
+    let along_row = inner == 1;
     let mut constants = sizes.all();
-    constants.extend([("THREADS", THREADS), ("PARTS", parts), ("MANY_PARTS", u32::from(parts > 1)), ("STEP", step)]);
-    constants.push(("ALONG_ROW", u32::from(inner == 1)));
-    Ok(Layout { shader: "reduce", loads: vec![("x", Width::One)], constants, groups: (outer * inner).div_ceil(THREADS / parts) })
+    constants.extend(share.constants(if along_row { 1 } else { share.threads / share.parts }));
+    constants.push(("ALONG_ROW", u32::from(along_row)));
+    Ok(Layout { shader: "reduce", loads: vec![("x", Width::One)], constants, groups: share.groups(outer * inner) })
 }
 
 /// Threads of a workgroup share rows.
-fn rows(shader: &'static str, sizes: &Sizes, _switches: &[&str]) -> Result<Layout> {
-    let parts = parts(sizes.get("COLS"));
+fn rows(shader: &'static str, sizes: &Sizes, family: Family) -> Result<Layout> {
+    let share = Share::new(sizes.get("ROWS"), sizes.get("COLS"), family);
     let mut constants = sizes.all();
-    constants.extend([("THREADS", THREADS), ("PARTS", parts), ("MANY_PARTS", u32::from(parts > 1)), ("STEP", 1)]);
-    Ok(Layout { shader, loads: vec![("x", Width::One)], constants, groups: sizes.get("ROWS").div_ceil(THREADS / parts) })
+    constants.extend(share.constants(1));
+    Ok(Layout { shader, loads: vec![("x", Width::One)], constants, groups: share.groups(sizes.get("ROWS")) })
 }
 
 /// A matrix product as `gemm.wgsl` sees it.
@@ -143,7 +163,7 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
     let tiles = p.outer * tiles_down * tiles_along;
     let terms = p.depth * p.taps * p.lines.unwrap_or(1);
     let wanted = match family {
-        Family::Software => 64,
+        Family::Software => 8,
         Family::Hardware => 8192,
     };
     let mut split = 1;
@@ -191,7 +211,6 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         ("ROW_TILES", row_tiles),
         ("COL_TILES", col_tiles),
         ("COL_EDGE", p.cols % 4),
-        ("COL_GUARD", u32::from(split > 1 || quads > 1)),
         ("UNROLL_STORE", u32::from(unroll && split == 1)),
     ]);
     if !constants.iter().any(|(name, _)| *name == "TB") {
