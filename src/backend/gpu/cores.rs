@@ -155,13 +155,14 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         _ => (2, 4),
     };
     let one_col = p.cols == 1;
+    let terms = p.depth * p.taps * p.lines.unwrap_or(1);
     // Loads are what a software adapter pays for, forty cycles each whatever they read, so it gets twice the columns where there is work
     // enough to pay for compiling them.
-    let quads = if family == Family::Software && p.rows >= 32 && p.cols >= 32 { 2 } else { 1 };
+    let work = u64::from(p.outer) * u64::from(p.rows) * u64::from(p.cols) * u64::from(terms);
+    let quads = if family == Family::Software && p.cols >= 32 && work >= 1 << 22 { 2 } else { 1 };
     let tile_rows = row_quads * row_sub;
     let (tiles_down, tiles_along) = (p.rows.div_ceil(tile_rows), p.cols.div_ceil(4 * quads));
     let tiles = p.outer * tiles_down * tiles_along;
-    let terms = p.depth * p.taps * p.lines.unwrap_or(1);
     let wanted = match family {
         Family::Software => 8,
         Family::Hardware => 8192,
