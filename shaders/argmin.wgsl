@@ -10,9 +10,9 @@ var<workgroup> best_index: array<u32, THREADS>;
 // Whether (a, i) comes before (b, j).
 fn is_better(a: f32, i: u32, b: f32, j: u32) -> bool {
 #if KIND
-  return a > b || (a == b && i < j);
+  return (a > b) | ((a == b) & (i < j));
 #else
-  return a < b || (a == b && i < j);
+  return (a < b) | ((a == b) & (i < j));
 #end
 }
 
@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   index = best_index[lane];
 #end
-  if (part == 0u && row < ROWS) {
+  if ((part == 0u) & (row < ROWS)) {
     store(row, f32(index));
   }
 }

@@ -14,13 +14,11 @@ fn a_row(z: u32, row: u32) -> vec3<i32> {
   return vec3<i32>(i32(row / (OH * OW) * (H * W)), i32(oh * STRIDE) - i32(PAD), i32(ow * STRIDE) - i32(PAD));
 }
 
+// Negative coordinates are large ones as u32; `|` makes no branches, which SwiftShader compiles slowly.
 fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {
   let h = row.y + i32(tap / KW);
   let w = row.z + i32(tap % KW);
-  if (h < 0 || w < 0 || h >= i32(H) || w >= i32(W)) {
-    return NONE;
-  }
-  return u32(row.x + h * i32(W) + w) * CI;
+  return select(u32(row.x + h * i32(W) + w) * CI, NONE, (u32(h) >= H) | (u32(w) >= W));
 }
 
 fn b_tap(z: u32, tap: u32) -> u32 {

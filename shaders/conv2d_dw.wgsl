@@ -13,29 +13,23 @@
 #if MERGED
 fn span(z: u32, line: u32) -> vec4<u32> {
   let h = i32(line % OH * STRIDE + z) - i32(PAD);
-  if (h < 0 || h >= i32(H)) {
-    return vec4<u32>();
-  }
   let start = (i32(line / OH * H) + h) * i32(W) - i32(PAD);
-  return vec4<u32>(u32(start * i32(CI)), line * (OW * CO), 0u, OW);
+  return vec4<u32>(u32(start * i32(CI)), line * (OW * CO), 0u, select(OW, 0u, u32(h) >= H));
 }
 
 fn exists(k: u32, row: u32) -> bool {
   let at = k * A_ROW + row;
-  return at >= PAD * CI && at < (PAD + W) * CI;
+  return (at >= PAD * CI) & (at < (PAD + W) * CI);
 }
 #else
 fn span(z: u32, line: u32) -> vec4<u32> {
   let h = i32(line % OH * STRIDE + z / KW) - i32(PAD);
-  if (h < 0 || h >= i32(H)) {
-    return vec4<u32>();
-  }
   // The ow with 0 ≤ ow·STRIDE + kw − PAD < W.
   let kw = z % KW;
   let first = (max(PAD, kw) - kw + STRIDE - 1u) / STRIDE;
   let end = min(OW, (max(W + PAD, kw) - kw + STRIDE - 1u) / STRIDE);
   let start = (i32(line / OH * H) + h) * i32(W) + i32(kw) - i32(PAD);
-  return vec4<u32>(u32(start * i32(CI)), line * (OW * CO), first, end);
+  return vec4<u32>(u32(start * i32(CI)), line * (OW * CO), first, select(end, 0u, u32(h) >= H));
 }
 #end
 

@@ -19,15 +19,13 @@ fn a_row(z: u32, row: u32) -> vec3<i32> {
   return vec3<i32>(i32(row / (QH * QW) * (H * W)), i32((oh + PAD) / STRIDE), i32((ow + PAD) / STRIDE));
 }
 
+// Negative coordinates are large ones as u32; `|` makes no branches, which SwiftShader compiles slowly.
 fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {
   let h = row.y - i32(tap / TAPS_W);
   let w = row.z - i32(tap % TAPS_W);
   let kh = (z / STRIDE + PAD) % STRIDE + tap / TAPS_W * STRIDE;
   let kw = (z % STRIDE + PAD) % STRIDE + tap % TAPS_W * STRIDE;
-  if (h < 0 || w < 0 || h >= i32(H) || w >= i32(W) || kh >= KH || kw >= KW) {
-    return NONE;
-  }
-  return u32(row.x + h * i32(W) + w) * CI;
+  return select(u32(row.x + h * i32(W) + w) * CI, NONE, (u32(h) >= H) | (u32(w) >= W) | (kh >= KH) | (kw >= KW));
 }
 
 fn b_tap(z: u32, tap: u32) -> u32 {
@@ -39,7 +37,7 @@ fn b_tap(z: u32, tap: u32) -> u32 {
 fn emit(z: u32, row: u32, col: u32, value: f32) {
   let oh = row / QW % QH * STRIDE + z / STRIDE;
   let ow = row % QW * STRIDE + z % STRIDE;
-  if (oh < OH && ow < OW) {
+  if ((oh < OH) & (ow < OW)) {
     store(((row / (QH * QW) * OH + oh) * OW + ow) * CO + col, value);
   }
 }

@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
     return;
   }
 #if !SPLIT_MANY
-  if (row0 >= ROWS || col0 >= COLS) {
+  if ((row0 >= ROWS) | (col0 >= COLS)) {
     return;
   }
 #end
@@ -120,10 +120,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #if A_TOTAL
       let x$p$s = load_a_x4(a$p$s + k);
 #else
-      var x$p$s = vec4<f32>();
-      if (a$p$s != NONE) {
-        x$p$s = load_a_x4(a$p$s + k);
-      }
+      let x$p$s = select(vec4<f32>(), load_a_x4(a$p$s + k), a$p$s != NONE);
 #end
 #end
 #end
@@ -169,10 +166,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #if A_TOTAL
       let x$p$s = load_a(a$p$s + k);
 #else
-      var x$p$s = 0.0;
-      if (a$p$s != NONE) {
-        x$p$s = load_a(a$p$s + k);
-      }
+      let x$p$s = select(0.0, load_a(a$p$s + k), a$p$s != NONE);
 #end
 #end
 #end
@@ -242,34 +236,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 }
 
 fn emit_part(z: u32, row: u32, col: u32, value: Part) {
-  if (row >= ROWS) {
-    return;
-  }
+  if ((row < ROWS) & (col < COLS)) {
 #if ONE_COL
-  if (col == 0u) {
-    emit(z, row, 0u, value);
-  }
+    emit(z, row, col, value);
 #else
-#if COL_EDGE
-  for (var j = 0u; j < min(4u, COLS - min(col, COLS)); j++) {
-    emit(z, row, col + j, value[j]);
-  }
-#else
-#if COL_GUARD
-  if (col >= COLS) {
-    return;
-  }
-#end
 #if UNROLL_STORE
-  emit(z, row, col, value.x);
-  emit(z, row, col + 1u, value.y);
-  emit(z, row, col + 2u, value.z);
-  emit(z, row, col + 3u, value.w);
+    emit(z, row, col, value.x);
+#for j in 3
+#if COL_EDGE
+    if (col + $ju + 1u < COLS) {
+      emit(z, row, col + $ju + 1u, value[$j + 1]);
+    }
 #else
-  for (var j = 0u; j < 4u; j++) {
-    emit(z, row, col + j, value[j]);
+    emit(z, row, col + $ju + 1u, value[$j + 1]);
+#end
+#end
+#else
+    for (var j = 0u; j < min(4u, COLS - col); j++) {
+      emit(z, row, col + j, value[j]);
+    }
+#end
+#end
   }
-#end
-#end
-#end
 }

@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     sum += exp(load_x(start + c) - largest);
   }
   sum = tree_sum(lane, part, sum);
-  if (part == 0u && row < ROWS) {
+  if ((part == 0u) & (row < ROWS)) {
     store(row, largest + log(sum));
   }
 }

@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   let total = tree_sum(lane, part, value);
 #end
-  if (part == 0u && out < OUTER * INNER) {
+  if ((part == 0u) & (out < OUTER * INNER)) {
     store(out, total);
   }
 }

@@ -41,11 +41,11 @@ pub fn layout(kernel: &Kernel, family: Family) -> Result<Layout> {
         "conv2d" => conv2d(&sizes, kernel, family),
         "conv_transpose2d" => conv_transpose2d(&sizes, kernel, family),
         "conv2d_dw" => conv2d_dw(&sizes, kernel, family),
-        "reduce" => reduce(&sizes),
-        "totals" => totals(&sizes),
-        "softmax" => rows("softmax", &sizes, &[]),
-        "logsumexp" => rows("logsumexp", &sizes, &[]),
-        "argmin" => rows("argmin", &sizes, &["KIND"]),
+        "reduce" => reduce(&sizes, family),
+        "totals" => totals(&sizes, family),
+        "softmax" => rows("softmax", &sizes, family),
+        "logsumexp" => rows("logsumexp", &sizes, family),
+        "argmin" => rows("argmin", &sizes, family),
         "scatter_add" => elements("scatter_add", &["index", "dy"], sizes.get("ROWS") * sizes.get("COLS"), &sizes),
         "reparameterize" => elements("reparameterize", &["mean", "logvar"], sizes.get("SIZE"), &sizes),
         other => Err(Error::internal(format!("there is no shader for the core {other}"))),
@@ -82,42 +82,62 @@ fn elements(shader: &'static str, loads: &[&'static str], size: u32, sizes: &Siz
     Ok(Layout { shader, loads, constants, groups: size.div_ceil(THREADS) })
 }
 
-/// Threads that share a sum of `count` terms: a power of two, so that each has at least eight.
-fn parts(count: u32) -> u32 {
-    (count / 8).max(1).next_power_of_two().min(THREADS)
+/// How the threads of a workgroup share sums: `threads` in all, `parts` to a sum of `count` terms.
+struct Share {
+    threads: u32,
+    parts: u32,
 }
 
-fn reduce(sizes: &Sizes) -> Result<Layout> {
-    let (outer, count, inner) = (sizes.get("OUTER"), sizes.get("COUNT"), sizes.get("INNER"));
-    let mut parts = parts(count);
-    if outer * inner >= 1 << 14 {
-        // Enough outputs to keep every thread busy.
-        parts = if inner == 1 { parts.min(8) } else { 1 };
+impl Share {
+    fn new(sums: u32, count: u32, family: Family) -> Share {
+        match family {
+            // Barriers take a software adapter longer to compile than they save.
+            Family::Software if count <= 4096 => Share { threads: 16, parts: 1 },
+            Family::Software => Share { threads: 16, parts: if sums >= 16 { 1 } else { 16 } },
+            // At least eight terms a thread, and no more threads than keep the device busy.
+            Family::Hardware => {
+                let parts = (count / 8).max(1).next_power_of_two().min(THREADS);
+                Share { threads: THREADS, parts: if sums >= 1 << 14 { parts.min(8) } else { parts } }
+            }
+        }
     }
-    let step = if inner == 1 { 1 } else { THREADS / parts };
+
+    fn constants(&self, step: u32) -> [(&'static str, u32); 4] {
+        [("THREADS", self.threads), ("PARTS", self.parts), ("MANY_PARTS", u32::from(self.parts > 1)), ("STEP", step)]
+    }
+
+    fn groups(&self, sums: u32) -> u32 {
+        sums.div_ceil(self.threads / self.parts)
+    }
+}
+
+fn reduce(sizes: &Sizes, family: Family) -> Result<Layout> {
+    let (outer, count, inner) = (sizes.get("OUTER"), sizes.get("COUNT"), sizes.get("INNER"));
+    let share = Share::new(outer * inner, count, family);
+    let along_row = inner == 1;
     let mut constants = sizes.all();
-    constants.extend([("THREADS", THREADS), ("PARTS", parts), ("MANY_PARTS", u32::from(parts > 1)), ("STEP", step)]);
-    constants.push(("ALONG_ROW", u32::from(inner == 1)));
-    Ok(Layout { shader: "reduce", loads: vec![("x", Width::One)], constants, groups: (outer * inner).div_ceil(THREADS / parts) })
+    constants.extend(share.constants(if along_row { 1 } else { share.threads / share.parts }));
+    constants.push(("ALONG_ROW", u32::from(along_row)));
+    Ok(Layout { shader: "reduce", loads: vec![("x", Width::One)], constants, groups: share.groups(outer * inner) })
 }
 
 /// A workgroup an input.
-fn totals(sizes: &Sizes) -> Result<Layout> {
-    const WIDE: u32 = 256;
+fn totals(sizes: &Sizes, family: Family) -> Result<Layout> {
+    let threads = if family == Family::Hardware { 256 } else { 16 };
     let n = sizes.get("N");
     let mut constants = sizes.all();
-    constants.extend([("THREADS", WIDE), ("PARTS", WIDE), ("MANY_PARTS", 1), ("STEP", 1)]);
+    constants.extend([("THREADS", threads), ("PARTS", threads), ("MANY_PARTS", 1), ("STEP", 1)]);
     constants.extend([("N1", u32::from(n > 1)), ("N2", u32::from(n > 2)), ("N3", u32::from(n > 3))]);
     let loads = ["x0", "x1", "x2", "x3"].into_iter().take(n as usize).map(|name| (name, Width::One)).collect();
     Ok(Layout { shader: "totals", loads, constants, groups: n })
 }
 
 /// Threads of a workgroup share rows.
-fn rows(shader: &'static str, sizes: &Sizes, _switches: &[&str]) -> Result<Layout> {
-    let parts = parts(sizes.get("COLS"));
+fn rows(shader: &'static str, sizes: &Sizes, family: Family) -> Result<Layout> {
+    let share = Share::new(sizes.get("ROWS"), sizes.get("COLS"), family);
     let mut constants = sizes.all();
-    constants.extend([("THREADS", THREADS), ("PARTS", parts), ("MANY_PARTS", u32::from(parts > 1)), ("STEP", 1)]);
-    Ok(Layout { shader, loads: vec![("x", Width::One)], constants, groups: sizes.get("ROWS").div_ceil(THREADS / parts) })
+    constants.extend(share.constants(1));
+    Ok(Layout { shader, loads: vec![("x", Width::One)], constants, groups: share.groups(sizes.get("ROWS")) })
 }
 
 /// A matrix product as `gemm.wgsl` sees it.
@@ -147,15 +167,16 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         _ => (2, 4),
     };
     let one_col = p.cols == 1;
+    let terms = p.depth * p.taps * p.lines.unwrap_or(1);
     // Loads are what a software adapter pays for, forty cycles each whatever they read, so it gets twice the columns where there is work
     // enough to pay for compiling them.
-    let quads = if family == Family::Software && p.rows >= 32 && p.cols >= 32 { 2 } else { 1 };
+    let work = u64::from(p.outer) * u64::from(p.rows) * u64::from(p.cols) * u64::from(terms);
+    let quads = if family == Family::Software && p.cols >= 32 && work >= 1 << 22 { 2 } else { 1 };
     let tile_rows = row_quads * row_sub;
     let (tiles_down, tiles_along) = (p.rows.div_ceil(tile_rows), p.cols.div_ceil(4 * quads));
     let tiles = p.outer * tiles_down * tiles_along;
-    let terms = p.depth * p.taps * p.lines.unwrap_or(1);
     let wanted = match family {
-        Family::Software => 64,
+        Family::Software => 8,
         Family::Hardware => 8192,
     };
     let mut split = 1;
@@ -203,7 +224,6 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         ("ROW_TILES", row_tiles),
         ("COL_TILES", col_tiles),
         ("COL_EDGE", p.cols % 4),
-        ("COL_GUARD", u32::from(split > 1 || quads > 1)),
         ("UNROLL_STORE", u32::from(unroll && split == 1)),
     ]);
     if !constants.iter().any(|(name, _)| *name == "ONES") {

@@ -55,28 +55,26 @@ fn operands(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Resul
             let holder = stage.operands.get(index.operand).ok_or_else(|| Error::internal("an index is looked up in no operand"))?;
             let read = Read::new(&stage.domain, holder, None);
             writeln!(out, "fn {name}_{k}_row(i: u32) -> u32 {{").expect(IN_MEMORY);
-            out.push_str(&read.guard("0u"));
-            let value = bindings.read_u32(&holder.place, &read.index);
-            writeln!(out, "  return min({value}, {}u);\n}}", index.len.max(1) - 1).expect(IN_MEMORY);
+            let value = read.guarded(&bindings.read_u32(&holder.place, &read.index), "0u");
+            writeln!(out, "{}  return min({value}, {}u);\n}}", read.before, index.len.max(1) - 1).expect(IN_MEMORY);
         }
         if !used(&stage.program, k) {
             continue;
         }
         let read = Read::new(&stage.domain, bound, Some(format!("{name}_{k}_row(i)")));
         writeln!(out, "fn {name}_{k}(i: u32) -> f32 {{").expect(IN_MEMORY);
-        out.push_str(&read.guard("0.0"));
-        writeln!(out, "  return {};\n}}", bindings.read(&bound.place, &read.index)).expect(IN_MEMORY);
+        let value = read.guarded(&bindings.read(&bound.place, &read.index), "0.0");
+        writeln!(out, "{}  return {value};\n}}", read.before).expect(IN_MEMORY);
         if wide {
             writeln!(out, "fn {name}_{k}_x4(i: u32) -> vec4<f32> {{").expect(IN_MEMORY);
             match run(stage, bound) {
                 Run::Same => {
-                    out.push_str(&read.guard("vec4<f32>()"));
-                    writeln!(out, "  return vec4<f32>({});\n}}", bindings.read(&bound.place, &read.index)).expect(IN_MEMORY);
+                    let value = read.guarded(&bindings.read(&bound.place, &read.index), "0.0");
+                    writeln!(out, "{}  return vec4<f32>({value});\n}}", read.before).expect(IN_MEMORY);
                 }
                 Run::Next { aligned } => {
-                    out.push_str(&read.guard("vec4<f32>()"));
-                    writeln!(out, "  let at = {};\n  return {};\n}}", read.index, bindings.read_x4(&bound.place, "at", aligned))
-                        .expect(IN_MEMORY);
+                    let value = read.guarded(&bindings.read_x4(&bound.place, "at", aligned), "vec4<f32>()");
+                    writeln!(out, "{}  let at = {};\n  return {value};\n}}", read.before, read.index).expect(IN_MEMORY);
                 }
                 Run::Apart => {
                     let lanes: Vec<String> = ["i", "i + 1u", "i + 2u", "i + 3u"].map(|i| format!("{name}_{k}({i})")).into();
@@ -196,14 +194,14 @@ impl Read {
                 let c = if outermost { quotient } else { remainder(&quotient, axis.len) };
                 writeln!(before, "  let c{d} = {c};").expect(IN_MEMORY);
                 if dim.low > 0 {
-                    conditions.push(format!("c{d} < {}u", dim.low));
+                    conditions.push(format!("(c{d} < {}u)", dim.low));
                 }
                 if dim.high < axis.len {
-                    conditions.push(format!("c{d} >= {}u", dim.high));
+                    conditions.push(format!("(c{d} >= {}u)", dim.high));
                 }
                 let c = if dim.low > 0 { format!("(c{d} - {}u)", dim.low) } else { format!("c{d}") };
                 if dim.exact && dim.divisor > 1 {
-                    conditions.push(format!("{} != 0u", remainder(&c, dim.divisor)));
+                    conditions.push(format!("({} != 0u)", remainder(&c, dim.divisor)));
                 }
                 if dim.stride != 0 {
                     terms.push(times(&divide(&c, dim.divisor), dim.stride));
@@ -225,13 +223,14 @@ impl Read {
         Read { before, conditions, index: terms.join(" + ") }
     }
 
-    /// Statements that find the coordinates and leave the function with `nothing` where the element does not exist.
-    fn guard(&self, nothing: &str) -> String {
-        let mut out = self.before.clone();
-        if !self.conditions.is_empty() {
-            writeln!(out, "  if ({}) {{\n    return {nothing};\n  }}", self.conditions.join(" || ")).expect(IN_MEMORY);
+    /// The value where the element exists, else `nothing`. A choice without branches, as SwiftShader takes minutes to compile some dozens
+    /// of them (`||` makes them too); what is read for nothing is kept within bounds on every device.
+    fn guarded(&self, value: &str, nothing: &str) -> String {
+        if self.conditions.is_empty() {
+            value.to_string()
+        } else {
+            format!("select({value}, {nothing}, {})", self.conditions.join(" | "))
         }
-        out
     }
 }
 
