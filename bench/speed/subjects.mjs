@@ -19,6 +19,9 @@ export const SUBJECTS = {
   "PyTorch, 2 threads": { threads: 2 },
 };
 
+/** Seconds that a page may take to close: on a software adapter it waits for what it has submitted. */
+const CLOSING = 10;
+
 /** Rejects when `promise` takes longer. */
 export async function within(seconds, promise) {
   let timer;
@@ -38,7 +41,7 @@ export async function openPage(lab, { library, backend, mended }, net, options =
   await page.evaluate(async ([n, o]) => void (window.model = await window.subject.open(n, o)), [net, { backend, mended, batch: net.batch, ...options }]);
   const call = async (name, ...args) => page.evaluate(([name, args]) => window.model[name](...args), [name, args]);
   const counters = () => page.evaluate(() => window.counters && { ...window.counters });
-  return { page, said, call, counters, close: () => context.close() };
+  return { page, said, call, counters, close: () => within(CLOSING, context.close()).catch(() => {}) };
 }
 
 /** A process that answers `steps` like a page does. */
