@@ -213,6 +213,17 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| Error::option(self.at(p.name), show(value), p.expected()))
     }
 
+    /// A number, or the number of the word that was chosen.
+    pub fn value(&self, p: &Parameter) -> Result<f64> {
+        match p.kind {
+            Kind::Choice(words) => {
+                let word = self.choice(p)?;
+                Ok(words.iter().position(|w| *w == word).expect("it is one of the words") as f64)
+            }
+            Kind::Integer | Kind::Number | Kind::Integers | Kind::PerLayer => self.number(p),
+        }
+    }
+
     fn checked(&self, path: &str, value: &Value, p: &Parameter) -> Result<f64> {
         let x = value.as_f64().filter(|x| x.is_finite() && *x >= p.min && *x <= p.max);
         let whole = p.kind != Kind::Integer || x.is_some_and(|x| x.fract() == 0.0);

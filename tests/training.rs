@@ -7,7 +7,7 @@ mod common;
 use std::collections::HashMap;
 
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, noise, train, train_within, with};
-use common::wait;
+use common::{likelihoods, wait};
 use reparam::backend::Choice;
 use reparam::error::Error;
 use reparam::io::safetensors::{File, Tensor, write};
@@ -28,6 +28,27 @@ fn a_small_vae_learns_bars() {
     assert_eq!(curve.len(), 8);
     // The entropy of the data is log 16 = 2.8 nats; untrained, 64 pixels at log 2 each are 44.
     assert!(curve[0].1[0] > 15.0 && curve[7].1[0] < 12.0, "{curve:?}");
+}
+
+#[test]
+fn every_likelihood_learns_and_is_saved_with_what_it_learnt() {
+    for (likelihood, _) in likelihoods::cases() {
+        let mut s = session(&with(mlp(), json!({ "likelihood": likelihood })));
+        let options = json!({ "steps": 120, "batchSize": 32, "learningRate": 3e-3, "logEvery": 20 });
+        let curve = curve(&wait(train(&mut s, &bars(256), &options)));
+        // A bar in eight is lit: log 2 a pixel is the worst that 8 bits need, and a few nats are soon gained.
+        assert!(curve[5].1[0] < curve[0].1[0] - 3.0, "{likelihood}: {curve:?}");
+        let bytes = wait(s.save()).expect("it is saved");
+        let file = File::read(&bytes).expect("it was just saved");
+        let own: Vec<f32> =
+            ["likelihood.logsigma", "likelihood.logb"].iter().filter_map(|n| file.tensor(n, &[1]).ok()).flatten().collect();
+        assert_eq!(own.len(), usize::from(likelihood["scale"] == "learned"), "{likelihood}");
+        // Bars of one brightness on black are far closer than the scales started at.
+        assert!(own.iter().all(|x| *x < -0.1), "{likelihood}: {own:?}");
+        let mut again = wait(Session::load(&bytes, Choice::Cpu, clock)).expect("it was just saved");
+        let means = wait(again.sample(3.0, &json!({ "seed": 1 }))).expect("the options are valid");
+        assert_eq!((&means.shape[..], means.values.iter().all(|x| x.is_finite())), (&[3, 8, 8, 1][..], true), "{likelihood}");
+    }
 }
 
 // Curves

@@ -55,7 +55,8 @@ impl Model {
     /// p(x|z). z: (batch, latent size); an event of the distribution has x's shape.
     pub fn decode(&self, g: &mut Graph, p: &mut Params, z: Edge) -> Result<Box<dyn Distribution>> {
         let event = self.options.input.shape();
-        let decoded = self.options.decoder.decode(g, p, "decoder", z, &event, self.options.init)?;
-        Ok(self.options.likelihood.build(decoded))
+        let likelihood = &self.options.likelihood;
+        let decoded = self.options.decoder.decode(g, p, "decoder", z, &likelihood.decoded(&event)?, self.options.init)?;
+        likelihood.build(g, p, decoded, &event)
     }
 }
