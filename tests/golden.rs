@@ -138,6 +138,10 @@ fn build(g: &mut Graph, case: &Value, x: &[Edge]) -> Result<Edge> {
             let y = Gaussian { mean: x[0], sigma: number("sigma") }.log_prob(g, x[1])?;
             over_event(g, y)
         }
+        "layer_norm" | "group_norm" => {
+            let y = ops::group_norm(g, x[0], params["groups"].as_u64().map_or(1, |n| n as usize))?;
+            map(g, input(0) * input(1) + input(2), &[y, x[1], x[2]])
+        }
         "likelihood" => {
             let chosen = Chosen::read("likelihood", &params["options"]).expect("the options are valid");
             let event = Shape::from(&g.shape(x[1]).dims()[1..]);
@@ -203,7 +207,7 @@ fn every_operation_and_its_gradient_equal_pytorch() {
             compared += want.data.len();
         }
     }
-    assert_eq!((cases.len(), compared > 5000), (152, true), "{compared} values");
+    assert_eq!((cases.len(), compared > 5000), (156, true), "{compared} values");
     assert_eq!(backend.live_buffers().1, 0, "buffers are left over");
 }
 

@@ -66,6 +66,7 @@ tests! {
     convolutions_and_their_gradients_convolve
     reduce_sums_and_finds_maxima
     softmax_and_logsumexp_take_any_offset
+    group_norm_and_its_gradient_take_every_grouping
     argmin_takes_the_first_of_equals
     scatter_add_sums_the_rows_of_each_index
     reparameterize_draws_around_the_mean
@@ -695,6 +696,35 @@ async fn softmax_and_logsumexp_take_any_offset(gpu: &mut Gpu) {
                 (0..rows).flat_map(|r| row(r).into_iter().map(|x| (x - lse[r]).exp()).collect::<Vec<_>>()).collect();
             assert_near("softmax", &got[0], &want, 4e-6);
         }
+    }
+}
+
+async fn group_norm_and_its_gradient_take_every_grouping(gpu: &mut Gpu) {
+    for (batch, pixels, groups, width) in [(1, 1, 1, 5), (3, 1, 1, 130), (5, 6, 4, 3), (70, 4, 2, 5), (2, 65, 1, 80)] {
+        let (n_rows, count, size) = (batch * groups, pixels * width, batch * pixels * groups * width);
+        let (x, dy) = (values(8, size).iter().map(|x| x * 3.0 + 1.0).collect::<Vec<f32>>(), values(9, size));
+        let (mut y, mut dx) = (vec![0.0; size], vec![0.0; size]);
+        for row in 0..n_rows {
+            let at = |c: usize| ((row / groups * pixels + c / width) * groups + row % groups) * width + c % width;
+            let mean = |f: &dyn Fn(usize) -> f64| (0..count).map(|c| f(at(c))).sum::<f64>() / count as f64;
+            let middle = mean(&|i| f64::from(x[i]));
+            let scale = 1.0 / (mean(&|i| (f64::from(x[i]) - middle).powi(2)) + f64::from(1e-5f32)).sqrt();
+            (0..count).for_each(|c| y[at(c)] = (f64::from(x[at(c)]) - middle) * scale);
+            let (level, along) = (mean(&|i| f64::from(dy[i])), mean(&|i| f64::from(dy[i]) * y[i]));
+            (0..count).for_each(|c| dx[at(c)] = scale * (f64::from(dy[at(c)]) - level - y[at(c)] * along));
+        }
+        let epsilon = 1e-5f32.to_bits() as usize;
+        let consts = [("ROWS", n_rows), ("COLS", count), ("GROUPS", groups), ("WIDTH", width), ("EPSILON", epsilon)];
+        let shape = [batch, pixels, groups * width];
+        let mut kit = Kit::default();
+        let (place, out) = (kit.f32(shape, &x), kit.out(Meta::f32(shape)));
+        let got = kit.run(gpu, core_kernel("group_norm", &consts, vec![whole(&place)], &out), Env::default()).await;
+        // Sums of up to 5,200 terms by one thread, each rounded by 6e-8 of what is there, the roundings of either sign.
+        assert_near("group_norm", &got[0], &y, 4e-6);
+        let mut kit = Kit::default();
+        let (place, given, out) = (kit.f32(shape, &x), kit.f32(shape, &dy), kit.out(Meta::f32(shape)));
+        let kernel = core_kernel("group_norm_dx", &consts, vec![whole(&place), whole(&given)], &out);
+        assert_near("group_norm_dx", &kit.run(gpu, kernel, Env::default()).await[0], &dx, 4e-6);
     }
 }
 

@@ -6,6 +6,7 @@ pub mod argmin;
 pub mod concat;
 pub mod conv2d;
 pub mod gather;
+pub mod group_norm;
 pub mod logsumexp;
 pub mod map;
 pub mod matmul;
@@ -28,6 +29,7 @@ pub use concat::concat;
 pub use conv2d::{conv_transpose2d, conv2d};
 pub use example::{Draw, Example};
 pub use gather::gather;
+pub use group_norm::group_norm;
 pub use logsumexp::logsumexp;
 pub use map::{add, fill, map, map_to, mul, neg, scale, stop_gradient, sub};
 pub use matmul::matmul;
@@ -44,6 +46,6 @@ pub fn registry() -> Vec<(&'static str, Vec<Example>)> {
     macro_rules! entries {
         ($($module:ident)*) => { vec![$((stringify!($module), $module::examples())),*] };
     }
-    entries![map matmul affine conv2d reduce softmax logsumexp gather argmin reshape transpose slice concat upsample reparameterize
+    entries![map matmul affine conv2d reduce softmax logsumexp group_norm gather argmin reshape transpose slice concat upsample reparameterize
         step_row pack adam totals]
 }

@@ -381,6 +381,17 @@ likelihood({"kind": "logistic_mixture", "components": 2}, mixture(2, 1), grid((3
 likelihood({"kind": "logistic_mixture", "components": 3}, mixture(3, 3), grid((2, 2, 2, 30), -1, 1), numbers(256, (2, 2, 2, 3)), last=255)
 
 
+# Normalisation with gain and shift: x (batch, ..., channels)
+
+def group_norm(groups):
+    return lambda x, gain, shift: F.group_norm(x.movedim(-1, 1), groups, gain, shift).movedim(1, -1)
+
+
+case("layer_norm", lambda x, gain, shift: F.layer_norm(x, x.shape[1:], gain, shift), grid((3, 7)), grid((7,), 0.5, 1.5), grid((7,)))
+for groups, shape in [(1, (2, 3, 2, 4)), (2, (3, 2, 3, 6)), (3, (2, 4, 1, 3))]:
+    case("group_norm", group_norm(groups), grid(shape), grid(shape[-1:], 0.5, 1.5), grid(shape[-1:]), groups=groups)
+
+
 def write(name, text):
     (HERE / name).write_text(text)
     print(f"{name}: {len(text) / 1000:.0f} kB")

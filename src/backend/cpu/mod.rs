@@ -8,6 +8,7 @@ mod gemm;
 mod lower;
 mod matmul;
 mod memory;
+mod norm;
 mod reduce;
 mod softmax;
 mod store;
@@ -41,6 +42,8 @@ const KERNELS: &[(&str, Run)] = &[
     ("totals", reduce::totals),
     ("softmax", softmax::softmax),
     ("logsumexp", softmax::logsumexp),
+    ("group_norm", norm::group_norm),
+    ("group_norm_dx", norm::group_norm_dx),
     ("scatter_add", table::scatter_add),
     ("argmin", table::argmin),
 ];

@@ -43,9 +43,11 @@ pub fn layout(kernel: &Kernel, family: Family) -> Result<Layout> {
         "conv2d_dw" => conv2d_dw(&sizes, kernel, family),
         "reduce" => reduce(&sizes, family),
         "totals" => totals(&sizes, family),
-        "softmax" => rows("softmax", &sizes, family),
-        "logsumexp" => rows("logsumexp", &sizes, family),
-        "argmin" => rows("argmin", &sizes, family),
+        "softmax" => rows("softmax", &["x"], &sizes, family),
+        "logsumexp" => rows("logsumexp", &["x"], &sizes, family),
+        "group_norm" => rows("group_norm", &["x"], &sizes, family),
+        "group_norm_dx" => rows("group_norm_dx", &["x", "dy"], &sizes, family),
+        "argmin" => rows("argmin", &["x"], &sizes, family),
         "scatter_add" => elements("scatter_add", &["index", "dy"], sizes.get("ROWS") * sizes.get("COLS"), &sizes),
         "reparameterize" => elements("reparameterize", &["mean", "logvar"], sizes.get("SIZE"), &sizes),
         other => Err(Error::internal(format!("there is no shader for the core {other}"))),
@@ -133,11 +135,12 @@ fn totals(sizes: &Sizes, family: Family) -> Result<Layout> {
 }
 
 /// Threads of a workgroup share rows.
-fn rows(shader: &'static str, sizes: &Sizes, family: Family) -> Result<Layout> {
+fn rows(shader: &'static str, loads: &[&'static str], sizes: &Sizes, family: Family) -> Result<Layout> {
     let share = Share::new(sizes.get("ROWS"), sizes.get("COLS"), family);
     let mut constants = sizes.all();
     constants.extend(share.constants(1));
-    Ok(Layout { shader, loads: vec![("x", Width::One)], constants, groups: share.groups(sizes.get("ROWS")) })
+    let loads = loads.iter().map(|name| (*name, Width::One)).collect();
+    Ok(Layout { shader, loads, constants, groups: share.groups(sizes.get("ROWS")) })
 }
 
 /// A matrix product as `gemm.wgsl` sees it.
