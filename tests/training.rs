@@ -6,8 +6,8 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, noise, train, train_within, with};
-use common::{likelihoods, wait};
+use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, noise, residual, train, train_within, with};
+use common::wait;
 use reparam::backend::Choice;
 use reparam::error::Error;
 use reparam::io::safetensors::{File, Tensor, write};
@@ -30,32 +30,11 @@ fn a_small_vae_learns_bars() {
     assert!(curve[0].1[0] > 15.0 && curve[7].1[0] < 12.0, "{curve:?}");
 }
 
-#[test]
-fn every_likelihood_learns_and_is_saved_with_what_it_learnt() {
-    for (likelihood, _) in likelihoods::cases() {
-        let mut s = session(&with(mlp(), json!({ "likelihood": likelihood })));
-        let options = json!({ "steps": 120, "batchSize": 32, "learningRate": 3e-3, "logEvery": 20 });
-        let curve = curve(&wait(train(&mut s, &bars(256), &options)));
-        // A bar in eight is lit: log 2 a pixel is the worst that 8 bits need, and a few nats are soon gained.
-        assert!(curve[5].1[0] < curve[0].1[0] - 3.0, "{likelihood}: {curve:?}");
-        let bytes = wait(s.save()).expect("it is saved");
-        let file = File::read(&bytes).expect("it was just saved");
-        let own: Vec<f32> =
-            ["likelihood.logsigma", "likelihood.logb"].iter().filter_map(|n| file.tensor(n, &[1]).ok()).flatten().collect();
-        assert_eq!(own.len(), usize::from(likelihood["scale"] == "learned"), "{likelihood}");
-        // Bars of one brightness on black are far closer than the scales started at.
-        assert!(own.iter().all(|x| *x < -0.1), "{likelihood}: {own:?}");
-        let mut again = wait(Session::load(&bytes, Choice::Cpu, clock)).expect("it was just saved");
-        let means = wait(again.sample(3.0, &json!({ "seed": 1 }))).expect("the options are valid");
-        assert_eq!((&means.shape[..], means.values.iter().all(|x| x.is_finite())), (&[3, 8, 8, 1][..], true), "{likelihood}");
-    }
-}
-
 // Curves
 
 #[test]
 fn the_same_seed_gives_the_same_curve_bit_for_bit_and_another_seed_another() {
-    for model in [mlp(), conv()] {
+    for model in [mlp(), conv(), residual()] {
         let run = |seed: u64| {
             let mut s = session(&with(model.clone(), json!({ "seed": seed })));
             let events = wait(train(&mut s, &bars(200), &json!({ "steps": 40, "batchSize": 32, "logEvery": 1 })));
@@ -103,7 +82,7 @@ fn bytes_and_the_numbers_they_stand_for_give_one_curve() {
 
 #[test]
 fn save_load_and_continue_equals_an_uninterrupted_run_bit_for_bit() {
-    for model in [mlp(), conv()] {
+    for model in [mlp(), conv(), residual()] {
         // 130 examples in batches of 32: the cut at step 25 stands within an epoch and within a permutation.
         let values = bars(130);
         let options = |steps: u64| json!({ "steps": steps, "batchSize": 32, "logEvery": 5, "optimizer": { "kind": "adamw" } });
@@ -240,7 +219,14 @@ fn a_decoder_mirrors_its_encoder_whatever_the_sizes() {
         ),
         (image(5, 17, 2), json!({ "kind": "conv", "channels": [4], "kernel": 5, "stride": 3, "padding": 2 })),
         (image(1, 9, 1), json!({ "kind": "conv", "channels": [2], "kernel": 3, "stride": 2, "padding": 1 })),
+        (image(13, 22, 3), json!({ "kind": "conv", "channels": [6, 4], "norm": "group", "groups": 2, "hidden": [5] })),
+        (image(9, 4, 1), json!({ "kind": "conv", "channels": [3], "norm": "layer" })),
+        // 28 → 14 → 7 → 4 → 2 → 1 and back
+        (image(28, 28, 1), json!({ "kind": "residual", "channels": [2, 2, 4, 4, 4], "groups": 2, "hidden": [6] })),
+        (image(13, 22, 3), json!({ "kind": "residual", "channels": [4, 6], "blocks": 2, "norm": "layer" })),
+        (image(1, 9, 2), json!({ "kind": "residual", "channels": [3, 3, 3, 3], "norm": "none" })),
         (image(7, 3, 2), json!({ "kind": "mlp", "hidden": [5, 4] })),
+        (image(7, 3, 2), json!({ "kind": "mlp", "hidden": [5, 4], "norm": "layer" })),
         (json!({ "kind": "vector", "size": 9 }), json!({ "kind": "mlp", "hidden": [] })),
     ];
     for (input, encoder) in cases {
@@ -249,6 +235,8 @@ fn a_decoder_mirrors_its_encoder_whatever_the_sizes() {
     }
     // A decoder of its own, and of another kind.
     let mixed = with(conv(), json!({ "decoder": { "kind": "mlp", "hidden": [7], "activation": "gelu" } }));
+    assert_eq!(mirrors(&mixed), Ok(()));
+    let mixed = with(residual(), json!({ "decoder": { "kind": "conv", "channels": [3, 5], "norm": "layer" } }));
     assert_eq!(mirrors(&mixed), Ok(()));
     let model = Model::new(
         reparam::vae::Options::read(&with(

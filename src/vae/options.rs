@@ -122,6 +122,7 @@ pub fn catalogue() -> Value {
         "encoder": [
             { "kind": "mlp", "parameters": list(&network::MLP) },
             { "kind": "conv", "parameters": list(&network::CONV) },
+            { "kind": "residual", "parameters": list(&network::RESIDUAL) },
         ],
         "latent": [{ "kind": "gaussian", "parameters": list(&[LATENT]) }],
         "likelihood": likelihoods,

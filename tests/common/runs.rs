@@ -52,6 +52,15 @@ pub fn conv() -> Value {
     })
 }
 
+pub fn residual() -> Value {
+    json!({
+        "input": { "kind": "image", "height": 8, "width": 8, "channels": 1 },
+        "encoder": { "kind": "residual", "channels": [4, 8], "groups": 2, "hidden": [16] },
+        "latent": { "kind": "gaussian", "size": 4 },
+        "likelihood": { "kind": "bernoulli" },
+    })
+}
+
 /// `options` with some of its keys replaced.
 pub fn with(options: Value, changes: Value) -> Value {
     let mut options = options;
