@@ -198,7 +198,7 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
         (good.clone(), &[1 << 25, 8, 8, 1], "data.shape"),
     ];
     for (values, shape, path) in &cases {
-        match Data::check("data", Values::F32(values), shape, &model) {
+        match Data::check("data", Values::F32(values), shape, None, &model) {
             Err(Error::Data { path: at, got, expected }) => {
                 assert_eq!(at, *path);
                 assert!(!got.is_empty() && !expected.is_empty(), "{path}: got {got:?}, expected {expected:?}");
@@ -207,12 +207,12 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
         }
     }
     let message =
-        Data::check("validation", Values::U8(&[0; 100]), &[2, 8, 8, 1], &model).expect_err("a byte is missing").to_string();
+        Data::check("validation", Values::U8(&[0; 100]), &[2, 8, 8, 1], None, &model).expect_err("a byte is missing").to_string();
     assert_eq!(message, "validation.values: got 100 values, expected 128 for the shape 2×8×8×1");
     // What one likelihood refuses another may take.
     let gaussian = session(&with(mlp(), json!({ "likelihood": { "kind": "gaussian" } })));
-    assert!(Data::check("data", Values::F32(&spoilt(5, -1.5)), &shape, gaussian.model()).is_ok());
-    assert!(Data::check("data", Values::F32(&spoilt(5, f32::NAN)), &shape, gaussian.model()).is_err());
+    assert!(Data::check("data", Values::F32(&spoilt(5, -1.5)), &shape, None, gaussian.model()).is_ok());
+    assert!(Data::check("data", Values::F32(&spoilt(5, f32::NAN)), &shape, None, gaussian.model()).is_err());
 
     type Case<'a> = (&'a [f32], Option<&'a [usize]>, &'a str);
     let z_cases: [Case; 8] = [
@@ -226,7 +226,7 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
         (&[], Some(&[0, 4]), "z"),
     ];
     for (z, shape, path) in z_cases {
-        let error = wait(s.decode(z, shape)).err();
+        let error = wait(s.decode(z, shape, &json!({}))).err();
         assert!(matches!(&error, Some(Error::Data { path: at, .. }) if at == path), "{path}: {error:?}");
     }
     assert_eq!(s.live_buffers(), buffers, "something was allocated for what was refused");

@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, noise, train, train_within, with};
+use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, noise, normal, train, train_within, with};
 use common::wait;
 use reparam::backend::Choice;
 use reparam::error::Error;
@@ -66,7 +66,7 @@ fn bytes_and_the_numbers_they_stand_for_give_one_curve() {
     let floats: Vec<f32> = bytes.iter().map(|b| f32::from(*b) / 255.0).collect();
     let mut s = session(&mlp());
     let model = s.model().clone();
-    let set = Data::check("data", Values::F32(&floats), &[200, 8, 8, 1], &model).expect("the data fit");
+    let set = Data::check("data", Values::F32(&floats), &[200, 8, 8, 1], None, &model).expect("the data fit");
     wait(s.begin(&set, &options, None)).expect("it begins");
     let mut events = Vec::new();
     loop {
@@ -257,7 +257,7 @@ fn batches_of_any_size_give_what_each_row_gives() {
         let (mut means, mut logvars, mut images, mut decoded) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for row in values.chunks(64) {
             let set = data(row, &model);
-            let (mean, logvar) = wait(s.encode(&set)).expect("the data fit");
+            let [mean, logvar] = normal(wait(s.encode(&set)).expect("the data fit"));
             decoded.extend(wait(s.decode(&mean.values, None)).expect("z fits").values);
             means.extend(mean.values);
             logvars.extend(logvar.values);
@@ -266,7 +266,7 @@ fn batches_of_any_size_give_what_each_row_gives() {
         assert!(images == decoded, "reconstructing is not decoding the mean");
         for n in [1, 2, 16, 17, 64, 65, 256, 257, 300] {
             let set = data(&values[..n * 64], &model);
-            let (mean, logvar) = wait(s.encode(&set)).expect("the data fit");
+            let [mean, logvar] = normal(wait(s.encode(&set)).expect("the data fit"));
             let back = wait(s.reconstruct(&set)).expect("the data fit");
             let out = wait(s.decode(&mean.values, Some(&[n, 4]))).expect("z fits");
             assert_eq!(
@@ -346,7 +346,7 @@ fn an_evaluation_counts_each_row_once() {
         let set = data(&values[..n * 64], &model);
         let Figures { elbo, reconstruction, kl } = wait(s.evaluate(&set, &json!({}))).expect("the data fit");
         assert_eq!(elbo, -(reconstruction + kl));
-        let (mean, logvar) = wait(s.encode(&set)).expect("the data fit");
+        let [mean, logvar] = normal(wait(s.encode(&set)).expect("the data fit"));
         let kl_of = |(m, l): (&f32, &f32)| 0.5 * (f64::from(*m).powi(2) + f64::from(*l).exp() - 1.0 - f64::from(*l));
         let want = mean.values.iter().zip(&logvar.values).map(kl_of).sum::<f64>() / n as f64;
         // Sums of 500 terms in single precision.

@@ -52,6 +52,11 @@ impl Chosen {
         Ok(Chosen { likelihood, values })
     }
 
+    /// Whether x lies in [0, 1].
+    pub fn is_unit(&self) -> bool {
+        self.likelihood.support == Support::Unit
+    }
+
     pub fn build(&self, decoded: Edge) -> Box<dyn Distribution> {
         (self.likelihood.build)(decoded, &self.values)
     }

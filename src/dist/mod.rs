@@ -8,7 +8,7 @@ mod normal;
 
 pub use bernoulli::Bernoulli;
 pub use gaussian::Gaussian;
-pub use normal::Normal;
+pub use normal::{HALF_LOG_TAU, Normal};
 
 use crate::error::Result;
 use crate::graph::{Edge, Graph};

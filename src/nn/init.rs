@@ -5,6 +5,10 @@ use crate::rng;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     Zeros,
+    /// Within ±limit.
+    Uniform {
+        limit: f64,
+    },
     /// limit = √(6/(fan_in + fan_out)) (Glorot & Bengio 2010, Eq. 16)
     Glorot {
         fan_in: usize,
@@ -23,6 +27,7 @@ impl Init {
     pub fn values(self, seed: u64, parameter: usize, n: usize) -> Vec<f32> {
         let limit = match self {
             Init::Zeros => return vec![0.0; n],
+            Init::Uniform { limit } => limit,
             Init::Glorot { fan_in, fan_out } => (6.0 / (fan_in + fan_out) as f64).sqrt(),
             Init::Kaiming { fan_in } => (6.0 / fan_in as f64).sqrt(),
         };

@@ -8,7 +8,7 @@ use crate::fields::{Default, Fields, Kind, Parameter};
 use crate::graph::{Edge, Graph};
 use crate::nn::{self, Init, Law, Layer, Params, Window};
 use crate::ops::conv2d::convolved;
-use crate::ops::{map::ACTIVATIONS, reshape};
+use crate::ops::{concat, map::ACTIVATIONS, reshape};
 use crate::shape::Shape;
 use crate::vae::options::Input;
 
@@ -106,7 +106,18 @@ impl Network {
     }
 
     /// x: (batch, …) → (batch, out); parameters `{name}.0`, `{name}.1`, … and `{name}.head`.
-    pub fn encode(&self, g: &mut Graph, p: &mut Params, name: &str, x: Edge, out: usize, init: &str) -> Result<Edge> {
+    /// A condition, (batch, width), is read beside what the first dense layer reads.
+    #[allow(clippy::too_many_arguments)]
+    pub fn encode(
+        &self,
+        g: &mut Graph,
+        p: &mut Params,
+        name: &str,
+        x: Edge,
+        condition: Option<Edge>,
+        out: usize,
+        init: &str,
+    ) -> Result<Edge> {
         let law = Self::law(init);
         let mut h = x;
         let mut layer = 0..;
@@ -116,6 +127,9 @@ impl Network {
             h = nn::activate(g, h, self.activation)?;
         }
         h = nn::flatten(g, h)?;
+        if let Some(condition) = condition {
+            h = concat(g, &[h, condition], 1)?;
+        }
         for size in &self.hidden {
             h = nn::dense(g, p, &Layer { name: &next(), out: *size, law }, h)?;
             h = nn::activate(g, h, self.activation)?;
