@@ -13,6 +13,12 @@
 #if N3
 #hook fn load_x3(i: u32) -> f32
 #end
+#if N4
+#hook fn load_x4(i: u32) -> f32
+#end
+#if N5
+#hook fn load_x5(i: u32) -> f32
+#end
 #hook fn store(i: u32, value: f32)
 
 @compute @workgroup_size(THREADS)
@@ -41,6 +47,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (group.x == 3u) {
     for (var i = lane; i < COUNT3; i += THREADS) {
       value += load_x3(i);
+    }
+  }
+#end
+#if N4
+  if (group.x == 4u) {
+    for (var i = lane; i < COUNT4; i += THREADS) {
+      value += load_x4(i);
+    }
+  }
+#end
+#if N5
+  if (group.x == 5u) {
+    for (var i = lane; i < COUNT5; i += THREADS) {
+      value += load_x5(i);
     }
   }
 #end

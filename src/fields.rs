@@ -61,6 +61,14 @@ impl Parameter {
         self
     }
 
+    /// The largest place in the list of a choice, 0 for others.
+    pub fn choices(&self) -> usize {
+        match self.kind {
+            Kind::Choice(words) => words.len() - 1,
+            Kind::Integer | Kind::Number | Kind::Integers | Kind::PerLayer => 0,
+        }
+    }
+
     fn expected(&self) -> String {
         let Parameter { min, max, .. } = self;
         match self.kind {
@@ -80,7 +88,9 @@ impl Parameter {
             Default::Text(word) => json!(word),
         };
         match self.kind {
-            Kind::Choice(words) => json!({ "name": self.name, "type": "choice", "default": default, "choices": words }),
+            Kind::Choice(words) => {
+                json!({ "name": self.name, "type": "choice", "default": default, "choices": words, "live": self.is_live })
+            }
             Kind::Integer | Kind::Number | Kind::Integers | Kind::PerLayer => {
                 let kind = match self.kind {
                     Kind::Integer => "integer",
@@ -213,21 +223,59 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| Error::option(self.at(p.name), show(value), p.expected()))
     }
 
-    /// A number, or the number of the word that was chosen.
+    /// A number, or a choice by its place in the list.
     pub fn value(&self, p: &Parameter) -> Result<f64> {
-        match p.kind {
-            Kind::Choice(words) => {
-                let word = self.choice(p)?;
-                Ok(words.iter().position(|w| *w == word).expect("it is one of the words") as f64)
-            }
-            Kind::Integer | Kind::Number | Kind::Integers | Kind::PerLayer => self.number(p),
-        }
+        let Kind::Choice(words) = p.kind else { return self.number(p) };
+        let word = self.choice(p)?;
+        Ok(words.iter().position(|w| *w == word).unwrap_or(0) as f64)
     }
 
     fn checked(&self, path: &str, value: &Value, p: &Parameter) -> Result<f64> {
         let x = value.as_f64().filter(|x| x.is_finite() && *x >= p.min && *x <= p.max);
         let whole = p.kind != Kind::Integer || x.is_some_and(|x| x.fract() == 0.0);
         x.filter(|_| whole).ok_or_else(|| Error::option(path, show(value), p.expected()))
+    }
+}
+
+/// Something of a registry that options choose by its kind.
+pub trait Kinded {
+    fn kind(&self) -> &'static str;
+    fn parameters(&self) -> &'static [Parameter];
+
+    /// As the catalogue shows it.
+    fn to_json(&self) -> Value {
+        let parameters: Vec<Value> = self.parameters().iter().map(Parameter::to_json).collect();
+        json!({ "kind": self.kind(), "parameters": parameters })
+    }
+}
+
+/// One of a registry, with its options' values in the order of its parameters; a choice counts by its place in the list.
+pub struct Chosen<T: ?Sized + 'static> {
+    pub of: &'static T,
+    pub values: Vec<f64>,
+}
+
+impl<T: ?Sized> Clone for Chosen<T> {
+    fn clone(&self) -> Self {
+        Chosen { of: self.of, values: self.values.clone() }
+    }
+}
+
+impl<T: Kinded + ?Sized> Chosen<T> {
+    pub fn read(path: &str, value: &Value, registry: &'static [&'static T]) -> Result<Chosen<T>> {
+        let kinds: Vec<&str> = registry.iter().map(|entry| entry.kind()).collect();
+        let kind = Fields::kind(path, value, &kinds)?;
+        let of = *registry.iter().find(|entry| entry.kind() == kind).expect("the kind is one of the registry's");
+        let known: Vec<&str> = ["kind"].into_iter().chain(of.parameters().iter().map(|p| p.name)).collect();
+        let fields = Fields::read(path, value, &known)?;
+        let values = of.parameters().iter().map(|p| fields.value(p)).collect::<Result<_>>()?;
+        Ok(Chosen { of, values })
+    }
+
+    /// The live parameters and their values: controls of the same names.
+    pub fn controls(&self) -> Vec<(&'static str, f64)> {
+        let parameters = self.of.parameters().iter();
+        parameters.zip(&self.values).filter(|(p, _)| p.is_live).map(|(p, v)| (p.name, *v)).collect()
     }
 }
 

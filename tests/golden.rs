@@ -18,7 +18,7 @@ use reparam::ops::{self, map, pack::Pack};
 use reparam::rng;
 use reparam::shape::{DType, Meta, Shape};
 use reparam::train::TrainOptions;
-use reparam::vae::objective::{Terms, scaled_total};
+use reparam::vae::terms::{Draw, Terms};
 use reparam::vae::{Model, Options};
 use serde_json::{Value, json};
 
@@ -219,16 +219,21 @@ fn training_step(model: &Model, options: &TrainOptions, batch: usize) -> Result<
     let mut p = Params::bind(&mut g, &model.specs)?;
     let bytes = g.input("x", Meta { shape: model.batch_shape(batch), dtype: DType::U8 });
     let x = ops::scale(&mut g, bytes, 1.0 / 255.0)?;
-    let eps = g.input("eps", Meta::f32([batch, model.options.latent]));
-    let q = model.encode(&mut g, &mut p, x)?;
-    let z = map(&mut g, input(0) + (input(1) * 0.5).exp() * input(2), &[q.mean, q.logvar, eps])?;
-    let likelihood = model.decode(&mut g, &mut p, z)?;
-    let terms = Terms { x, q: &q, p: likelihood.as_ref() };
-    let loss = model.options.objective.objective.loss(&mut g, &terms)?;
-    let total = loss.total(&mut g, 1.0 / batch as f64)?;
+    let eps = g.input("eps", Meta::f32([batch, model.options.latent.size()]));
+    let q = model.encode(&mut g, &mut p, x, None)?;
+    let normal = q.normal.as_ref().expect("the latent is Gaussian");
+    let z = map(&mut g, input(0) + (input(1) * 0.5).exp() * input(2), &[normal.mean, normal.logvar, eps])?;
+    let likelihood = model.decode(&mut g, &mut p, z, None)?;
+    let kl = normal.kl_to_standard(&mut g)?;
+    let draw = Draw { z, kl, log_q: kl, log_p: kl, log_q_held: None };
+    let Options { objective, balance, .. } = &model.options;
+    let values = &objective.values;
+    let terms = Terms { x, batch, samples: 1, q: &q, draw: &draw, p: likelihood.as_ref(), balance, values, decoder: &[] };
+    let loss = objective.of.loss(&mut g, &mut Params::collector(), &terms)?;
+    let total = loss.total(&mut g, batch)?;
     g.output("loss", total);
-    for (name, values) in [("reconstruction", loss.reconstruction), ("kl", loss.kl)] {
-        let mean = scaled_total(&mut g, values, 1.0 / batch as f64)?;
+    for (name, amount) in [("reconstruction", loss.reconstruction), ("kl", loss.kl)] {
+        let mean = amount.total(&mut g, batch)?;
         g.output(name, mean);
     }
     let dw = gradients(&mut g, total, &p.edges())?;

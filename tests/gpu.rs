@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, residual, train, with};
+use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, normal, residual, train, with};
 use common::{check, likelihoods, wait};
 use reparam::backend::{Backend, Choice};
 use reparam::ops;
@@ -112,8 +112,8 @@ fn a_file_of_one_backend_is_used_on_the_other() {
     let (a, b) = (figures(&mut gpu), figures(&mut cpu));
     // Sums of 64 terms a row, and WGSL's exp and log, in single precision.
     assert!((a.elbo / b.elbo - 1.0).abs() < 1e-5 && (a.kl / b.kl - 1.0).abs() < 1e-5, "{a:?} {b:?}");
-    let encode = |s: &mut Session| wait(s.encode(&set)).expect("the data fit");
-    let ((mean, logvar), (mean_, logvar_)) = (encode(&mut gpu), encode(&mut cpu));
+    let encode = |s: &mut Session| normal(wait(s.encode(&set)).expect("the data fit"));
+    let ([mean, logvar], [mean_, logvar_]) = (encode(&mut gpu), encode(&mut cpu));
     for (x, y) in mean.values.iter().chain(&logvar.values).zip(mean_.values.iter().chain(&logvar_.values)) {
         assert!((x - y).abs() < 1e-5 * x.abs().max(1.0), "{x} and {y}");
     }

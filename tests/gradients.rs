@@ -145,9 +145,10 @@ fn every_kind_of_network_has_the_gradient_of_its_loss() {
         let (mut g, mut p) = (Graph::new(), Params::collector());
         let shape = model.batch_shape(2);
         let x = g.input("x", Meta::f32(shape.clone()));
-        let q = model.encode(&mut g, &mut p, x).expect("the shapes fit");
+        let q = model.encode(&mut g, &mut p, x, None).expect("the shapes fit");
+        let q = q.normal.expect("it is a diagonal Normal");
         let z = ops::add(&mut g, q.mean, q.logvar).expect("the shapes fit");
-        let px = model.decode(&mut g, &mut p, z).expect("the shapes fit");
+        let px = model.decode(&mut g, &mut p, z, None).expect("the shapes fit");
         let log_prob = px.log_prob(&mut g, x).expect("the shapes fit");
         let loss = ops::sum(&mut g, log_prob, &[0, 1, 2, 3]).expect("it can be summed");
         let dw = gradients(&mut g, loss, &p.edges()).expect("the loss depends on all");

@@ -10,11 +10,11 @@ use reparam::error::Result;
 use reparam::expr::{Law, Unary, constant, input, noise};
 use reparam::graph::{Edge, Graph};
 use reparam::nn::{self, Init, Layer, Params, Window, layout};
-use reparam::ops::adam::Adam;
+use reparam::ops::adam::{self, Adam};
 use reparam::ops::{self, map, pack::Pack};
 use reparam::plan::Plan;
 use reparam::shape::{DType, Meta};
-use reparam::train::{TrainOptions, training};
+use reparam::train::{Resident, TrainOptions, training};
 use reparam::vae::{Model, Options};
 use serde_json::json;
 
@@ -85,7 +85,7 @@ fn dense_adam() -> Result<Graph> {
     let squares = map(&mut g, input(0).square(), &[gradient])?;
     let total = ops::sum(&mut g, squares, &[0])?;
     let states = [p.flat().expect("the parameters are bound"), g.state("m", [size]), g.state("v", [size])];
-    let adam = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: true };
+    let adam = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: true, controls: adam::MODEL };
     let next = adam.step(&mut g, &[&states[..], &[gradient, total]].concat())?;
     for (state, next) in states.into_iter().zip(next) {
         g.update(state, next)?;
@@ -116,7 +116,8 @@ fn mlp_vae_step() -> Result<Graph> {
         "latent": { "kind": "gaussian", "size": 4 }, "likelihood": { "kind": "bernoulli" },
     }))?)?;
     let data = Meta { shape: model.batch_shape(100), dtype: DType::U8 };
-    training(&model, &data, 64, 16, TrainOptions::read(&json!({ "steps": 1 }))?.adam()).map(|(graph, _)| graph)
+    training(&model, &Resident { data, labels: None }, 64, 16, TrainOptions::read(&json!({ "steps": 1 }))?.adam())
+        .map(|(graph, _)| graph)
 }
 
 fn folder() -> PathBuf {

@@ -223,7 +223,7 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
         (good.clone(), &[1 << 25, 8, 8, 1], "data.shape"),
     ];
     for (values, shape, path) in &cases {
-        match Data::check("data", Values::F32(values), shape, &model) {
+        match Data::check("data", Values::F32(values), shape, None, &model) {
             Err(Error::Data { path: at, got, expected }) => {
                 assert_eq!(at, *path);
                 assert!(!got.is_empty() && !expected.is_empty(), "{path}: got {got:?}, expected {expected:?}");
@@ -232,12 +232,12 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
         }
     }
     let message =
-        Data::check("validation", Values::U8(&[0; 100]), &[2, 8, 8, 1], &model).expect_err("a byte is missing").to_string();
+        Data::check("validation", Values::U8(&[0; 100]), &[2, 8, 8, 1], None, &model).expect_err("a byte is missing").to_string();
     assert_eq!(message, "validation.values: got 100 values, expected 128 for the shape 2×8×8×1");
     // What one likelihood refuses another may take.
     let gaussian = session(&with(mlp(), json!({ "likelihood": { "kind": "gaussian" } })));
-    assert!(Data::check("data", Values::F32(&spoilt(5, -1.5)), &shape, gaussian.model()).is_ok());
-    assert!(Data::check("data", Values::F32(&spoilt(5, f32::NAN)), &shape, gaussian.model()).is_err());
+    assert!(Data::check("data", Values::F32(&spoilt(5, -1.5)), &shape, None, gaussian.model()).is_ok());
+    assert!(Data::check("data", Values::F32(&spoilt(5, f32::NAN)), &shape, None, gaussian.model()).is_err());
 
     // Levels and classes: numbers and bytes that are one of them.
     let of_kind =
@@ -246,13 +246,14 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
     let third = of_kind(json!({ "kind": "categorical", "classes": 4 })).expect("the shapes fit");
     for (model, fits, not) in [(&logistic, 200.0 / 255.0, 200.5 / 255.0), (&third, 2.0 / 3.0, 0.5)] {
         let values = |x: f32| [vec![0.0; 63], vec![x]].concat();
-        assert!(Data::check("data", Values::F32(&values(fits)), &[1, 8, 8, 1], model).is_ok(), "{fits}");
-        let error = Data::check("data", Values::F32(&values(not)), &[1, 8, 8, 1], model).err();
+        assert!(Data::check("data", Values::F32(&values(fits)), &[1, 8, 8, 1], None, model).is_ok(), "{fits}");
+        let error = Data::check("data", Values::F32(&values(not)), &[1, 8, 8, 1], None, model).err();
         assert!(matches!(&error, Some(Error::Data { path, .. }) if path == "data.values[63]"), "{error:?}");
     }
     let bytes = [[0, 85, 170, 255].repeat(16), vec![86; 64]].concat();
-    assert!(Data::check("data", Values::U8(&bytes), &[2, 8, 8, 1], &logistic).is_ok());
-    let message = Data::check("data", Values::U8(&bytes), &[2, 8, 8, 1], &third).expect_err("86 is no third of 255").to_string();
+    assert!(Data::check("data", Values::U8(&bytes), &[2, 8, 8, 1], None, &logistic).is_ok());
+    let message =
+        Data::check("data", Values::U8(&bytes), &[2, 8, 8, 1], None, &third).expect_err("86 is no third of 255").to_string();
     assert_eq!(message, "data.values[64]: got the byte 86, expected class k of 4 as k/3, as the likelihood wants");
 
     type Case<'a> = (&'a [f32], Option<&'a [usize]>, &'a str);
@@ -267,7 +268,7 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
         (&[], Some(&[0, 4]), "z"),
     ];
     for (z, shape, path) in z_cases {
-        let error = wait(s.decode(z, shape)).err();
+        let error = wait(s.decode(z, shape, &json!({}))).err();
         assert!(matches!(&error, Some(Error::Data { path: at, .. }) if at == path), "{path}: {error:?}");
     }
     assert_eq!(s.live_buffers(), buffers, "something was allocated for what was refused");

@@ -8,6 +8,7 @@ mod common;
 use std::f64::consts::TAU;
 
 use common::densities::densities;
+use common::runs::normal;
 use common::{Named, by_backend, by_oracle, wait};
 use reparam::backend::{Backend, Choice};
 use reparam::dist::likelihood::{Chosen, REGISTRY};
@@ -20,7 +21,7 @@ use reparam::ops;
 use reparam::rng;
 use reparam::shape::{Meta, Shape};
 use reparam::train::{Data, Session, Values};
-use reparam::vae::objective::{Terms, scaled_total};
+use reparam::vae::Batch;
 use reparam::vae::{Model, Options};
 use serde_json::{Value, json};
 
@@ -104,16 +105,17 @@ fn bound(likelihood: Value, beta: f64, n: usize) -> Named {
     let model = Model::new(options(likelihood, beta)).expect("the shapes fit");
     let (mut g, mut p) = (Graph::new(), Params::collector());
     let x = g.input("x", Meta::f32([n, 6]));
-    let q = model.encode(&mut g, &mut p, x).expect("the shapes fit");
-    let z = q.sample(&mut g, 1).expect("the shapes fit");
-    let px = model.decode(&mut g, &mut p, z).expect("the shapes fit");
-    let loss = model.options.objective.objective.loss(&mut g, &Terms { x, q: &q, p: px.as_ref() }).expect("the shapes fit");
-    let total = loss.total(&mut g, 1.0 / n as f64).expect("the parts can be summed");
+    let batch = Batch { x, labels: None };
+    let loss = model.loss(&mut g, &mut p, &mut Params::collector(), &batch).expect("the shapes fit");
+    let total = loss.total(&mut g, n).expect("the parts can be summed");
     g.output("loss", total);
-    for (name, values) in [("reconstruction", loss.reconstruction), ("kl", loss.kl)] {
-        let total = scaled_total(&mut g, values, 1.0 / n as f64).expect("it can be summed");
+    for (name, amount) in [("reconstruction", loss.reconstruction), ("kl", loss.kl)] {
+        let total = amount.total(&mut g, n).expect("it can be summed");
         g.output(name, total);
     }
+    let q = model.encode(&mut g, &mut p, x, None).expect("the shapes fit").normal.expect("the latent is Gaussian");
+    let z = q.sample(&mut g, 1).expect("the shapes fit");
+    let px = model.decode(&mut g, &mut p, z, None).expect("the shapes fit");
     let (log_q, log_p) = log_probs(&mut g, &q, z);
     let log_px = px.log_prob(&mut g, x).expect("the shapes fit");
     let of_x = ops::sum(&mut g, log_px, &[1]).expect("there are two axes");
@@ -129,7 +131,7 @@ fn bound(likelihood: Value, beta: f64, n: usize) -> Named {
         // Twice the usual, so that no part of the bound is nearly zero.
         leaves.insert(spec.name.clone(), Array::from_fn(spec.shape.clone(), |i| 2.0 * f64::from(values[i])));
     }
-    let mut controls = model.options.objective.controls();
+    let mut controls = model.controls();
     controls.sort_by_key(|(name, _)| *name);
     assert_eq!(controls, [("beta", beta)]);
     by_oracle(&g, &Env { seed: [6, 0], step: 2, controls, ..Env::default() }, &leaves)
@@ -322,13 +324,13 @@ fn a_linear_vae_reaches_the_likelihood_of_probabilistic_pca() {
     let options = Options::read(&options).expect("the options are valid");
     let mut s = wait(Session::create(options, Choice::Cpu, || 0.0)).expect("it is created");
     let model = s.model().clone();
-    let data = Data::check("data", Values::F32(&values), &[64, 6], &model).expect("the data fit");
+    let data = Data::check("data", Values::F32(&values), &[64, 6], None, &model).expect("the data fit");
     let options = json!({ "steps": 4000, "batchSize": 64, "learningRate": 0.02, "schedule": "cosine" });
     wait(s.begin(&data, &options, None)).expect("it begins");
     while !wait(s.advance(10.0)).expect("it advances").done {}
     s.end();
 
-    let (mean_, logvar) = wait(s.encode(&data)).expect("the data fit");
+    let [mean_, logvar] = normal(wait(s.encode(&data)).expect("the data fit"));
     let bytes = wait(s.save()).expect("it is saved");
     let file = File::read(&bytes).expect("it was just saved");
     let (exact, best) = (exact_loss(&file, &values, &mean_.values, &logvar.values), best());

@@ -6,7 +6,9 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, noise, residual, train, train_within, with};
+use common::runs::{
+    assert_curves_agree, bars, clock, conv, create, curve, data, mlp, noise, normal, residual, train, train_within, with,
+};
 use common::wait;
 use reparam::backend::Choice;
 use reparam::error::Error;
@@ -66,7 +68,7 @@ fn bytes_and_the_numbers_they_stand_for_give_one_curve() {
     let floats: Vec<f32> = bytes.iter().map(|b| f32::from(*b) / 255.0).collect();
     let mut s = session(&mlp());
     let model = s.model().clone();
-    let set = Data::check("data", Values::F32(&floats), &[200, 8, 8, 1], &model).expect("the data fit");
+    let set = Data::check("data", Values::F32(&floats), &[200, 8, 8, 1], None, &model).expect("the data fit");
     wait(s.begin(&set, &options, None)).expect("it begins");
     let mut events = Vec::new();
     loop {
@@ -266,8 +268,8 @@ fn batches_of_any_size_give_what_each_row_gives() {
         let (mut means, mut logvars, mut images, mut decoded) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for row in values.chunks(64) {
             let set = data(row, &model);
-            let (mean, logvar) = wait(s.encode(&set)).expect("the data fit");
-            decoded.extend(wait(s.decode(&mean.values, None)).expect("z fits").values);
+            let [mean, logvar] = normal(wait(s.encode(&set)).expect("the data fit"));
+            decoded.extend(wait(s.decode(&mean.values, None, &json!({}))).expect("z fits").values);
             means.extend(mean.values);
             logvars.extend(logvar.values);
             images.extend(wait(s.reconstruct(&set)).expect("the data fit").values);
@@ -275,9 +277,9 @@ fn batches_of_any_size_give_what_each_row_gives() {
         assert!(images == decoded, "reconstructing is not decoding the mean");
         for n in [1, 2, 16, 17, 64, 65, 256, 257, 300] {
             let set = data(&values[..n * 64], &model);
-            let (mean, logvar) = wait(s.encode(&set)).expect("the data fit");
+            let [mean, logvar] = normal(wait(s.encode(&set)).expect("the data fit"));
             let back = wait(s.reconstruct(&set)).expect("the data fit");
-            let out = wait(s.decode(&mean.values, Some(&[n, 4]))).expect("z fits");
+            let out = wait(s.decode(&mean.values, Some(&[n, 4]), &json!({}))).expect("z fits");
             assert_eq!(
                 (&*mean.shape, &*logvar.shape, &*back.shape, &*out.shape),
                 (&[n, 4][..], &[n, 4][..], &[n, 8, 8, 1][..], &[n, 8, 8, 1][..])
@@ -309,7 +311,7 @@ fn samples_depend_on_their_seed_and_temperature_alone() {
     assert_ne!(sample(20, json!({})), sample(20, json!({})), "without a seed every call draws anew");
     let cold = sample(3, json!({ "temperature": 0 })).values;
     assert!(cold[..64] == cold[64..128] && cold[..64] == cold[128..], "at temperature 0 all samples are the prior's mean");
-    assert_eq!(cold[..64], wait(s.decode(&[0.0; 4], None)).expect("z fits").values);
+    assert_eq!(cold[..64], wait(s.decode(&[0.0; 4], None, &json!({}))).expect("z fits").values);
 }
 
 /// The model with a log-variance of −14 everywhere, at which a draw is the mean but for 9e-4.
@@ -355,7 +357,7 @@ fn an_evaluation_counts_each_row_once() {
         let set = data(&values[..n * 64], &model);
         let Figures { elbo, reconstruction, kl } = wait(s.evaluate(&set, &json!({}))).expect("the data fit");
         assert_eq!(elbo, -(reconstruction + kl));
-        let (mean, logvar) = wait(s.encode(&set)).expect("the data fit");
+        let [mean, logvar] = normal(wait(s.encode(&set)).expect("the data fit"));
         let kl_of = |(m, l): (&f32, &f32)| 0.5 * (f64::from(*m).powi(2) + f64::from(*l).exp() - 1.0 - f64::from(*l));
         let want = mean.values.iter().zip(&logvar.values).map(kl_of).sum::<f64>() / n as f64;
         // Sums of 500 terms in single precision.

@@ -84,11 +84,20 @@ fn object(entries: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
 struct Given {
     numbers: Numbers,
     shape: Vec<usize>,
+    labels: Option<Vec<f32>>,
 }
 
 impl Given {
-    fn read(what: &str, values: &JsValue, shape_: &JsValue) -> Result<Given, JsValue> {
-        Ok(Given { numbers: numbers(&format!("{what}.values"), values)?, shape: shape(&format!("{what}.shape"), shape_)? })
+    /// `given`: `{ values, shape, labels? }`.
+    fn read(what: &str, given: &JsValue) -> Result<Given, JsValue> {
+        let field = |name: &str| Reflect::get(given, &name.into()).unwrap_or(JsValue::UNDEFINED);
+        let labels = field("labels");
+        let is_given = !labels.is_undefined() && !labels.is_null();
+        Ok(Given {
+            numbers: numbers(&format!("{what}.values"), &field("values"))?,
+            shape: shape(&format!("{what}.shape"), &field("shape"))?,
+            labels: if is_given { Some(label_numbers(&format!("{what}.labels"), &labels)?) } else { None },
+        })
     }
 
     fn check(&self, what: &str, session: &Session) -> Result<Data<'_>, JsValue> {
@@ -96,7 +105,7 @@ impl Given {
             Numbers::U8(v) => Values::U8(v),
             Numbers::F32(v) => Values::F32(v),
         };
-        Data::check(what, values, &self.shape, session.model()).map_err(thrown)
+        Data::check(what, values, &self.shape, self.labels.as_deref(), session.model()).map_err(thrown)
     }
 }
 
@@ -147,26 +156,15 @@ impl Core {
         self.take()?.session().set(&controls).map_err(thrown)
     }
 
-    pub async fn begin(
-        &self,
-        values: JsValue,
-        shape: JsValue,
-        labels: JsValue,
-        options: JsValue,
-        validation: JsValue,
-    ) -> Result<(), JsValue> {
+    /// `data` and `validation`: `{ values, shape, labels? }`.
+    pub async fn begin(&self, data: JsValue, options: JsValue, validation: JsValue) -> Result<(), JsValue> {
         let mut taken = self.take()?;
         let session = taken.session();
-        let given = Given::read("data", &values, &shape)?;
+        let given = Given::read("data", &data)?;
         let data = given.check("data", session)?;
-        check_labels(&labels, data.rows())?;
         let options = to_json("", &options)?;
-        let held_out = if validation.is_undefined() || validation.is_null() {
-            None
-        } else {
-            let (values, shape) = (Reflect::get(&validation, &"values".into())?, Reflect::get(&validation, &"shape".into())?);
-            Some(Given::read("validation", &values, &shape)?)
-        };
+        let held_out =
+            if validation.is_undefined() || validation.is_null() { None } else { Some(Given::read("validation", &validation)?) };
         let held_out = held_out.as_ref().map(|given| given.check("validation", session)).transpose()?;
         session.begin(&data, &options, held_out.as_ref()).await.map_err(thrown)
     }
@@ -182,34 +180,49 @@ impl Core {
         Ok(())
     }
 
-    pub async fn evaluate(&self, values: JsValue, shape: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+    pub async fn evaluate(&self, data: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
         let mut taken = self.take()?;
         let options = to_json("", &options)?;
-        let given = Given::read("data", &values, &shape)?;
+        let given = Given::read("data", &data)?;
         let data = given.check("data", taken.session())?;
         to_js(&taken.session().evaluate(&data, &options).await.map_err(thrown)?)
     }
 
-    pub async fn encode(&self, values: JsValue, shape: JsValue) -> Result<JsValue, JsValue> {
+    /// log p(x) of each row by importance weighting.
+    pub async fn log_likelihood(&self, data: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
         let mut taken = self.take()?;
-        let given = Given::read("data", &values, &shape)?;
+        let options = to_json("", &options)?;
+        let given = Given::read("data", &data)?;
         let data = given.check("data", taken.session())?;
-        let (mean, logvar) = taken.session().encode(&data).await.map_err(thrown)?;
-        let (m, v) = (Float32Array::from(&*mean.values), Float32Array::from(&*logvar.values));
-        object(&[("mean", m.into()), ("logvar", v.into()), ("shape", to_js(&mean.shape)?)])
+        rows(&taken.session().log_likelihood(&data, &options).await.map_err(thrown)?)
     }
 
-    pub async fn decode(&self, z: JsValue, given_shape: JsValue) -> Result<JsValue, JsValue> {
+    /// `{ mean, logvar, shape }`, or what else the kind of latent gives out.
+    pub async fn encode(&self, data: JsValue) -> Result<JsValue, JsValue> {
+        let mut taken = self.take()?;
+        let given = Given::read("data", &data)?;
+        let data = given.check("data", taken.session())?;
+        let outputs = taken.session().encode(&data).await.map_err(thrown)?;
+        let encoding = Object::new();
+        for (name, rows) in outputs {
+            Reflect::set(&encoding, &name.into(), &Float32Array::from(&*rows.values))?;
+            Reflect::set(&encoding, &"shape".into(), &to_js(&rows.shape)?)?;
+        }
+        Ok(encoding.into())
+    }
+
+    pub async fn decode(&self, z: JsValue, given_shape: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
         let mut taken = self.take()?;
         let given = given_shape.is_undefined() || given_shape.is_null();
         let shape = if given { None } else { Some(shape("z.shape", &given_shape)?) };
         let z: &Float32Array = z.dyn_ref().ok_or_else(|| thrown(Error::data("z", "something else", "a Float32Array")))?;
-        rows(&taken.session().decode(&z.to_vec(), shape.as_deref()).await.map_err(thrown)?)
+        let options = to_json("", &options)?;
+        rows(&taken.session().decode(&z.to_vec(), shape.as_deref(), &options).await.map_err(thrown)?)
     }
 
-    pub async fn reconstruct(&self, values: JsValue, shape: JsValue) -> Result<JsValue, JsValue> {
+    pub async fn reconstruct(&self, data: JsValue) -> Result<JsValue, JsValue> {
         let mut taken = self.take()?;
-        let given = Given::read("data", &values, &shape)?;
+        let given = Given::read("data", &data)?;
         let data = given.check("data", taken.session())?;
         rows(&taken.session().reconstruct(&data).await.map_err(thrown)?)
     }
@@ -232,15 +245,14 @@ impl Core {
     }
 }
 
-/// Labels are for conditional models; one for each example where they are given.
-fn check_labels(labels: &JsValue, rows: usize) -> Result<(), JsValue> {
-    if labels.is_undefined() || labels.is_null() {
-        return Ok(());
-    }
-    let length = Reflect::get(labels, &"length".into()).ok().and_then(|l| l.as_f64());
-    if length == Some(rows as f64) {
-        return Ok(());
-    }
-    let got = length.map_or_else(|| "something else".to_string(), |l| format!("{l} labels"));
-    Err(thrown(Error::data("data.labels", got, format!("{rows}: one for each example"))))
+/// Labels as numbers: a typed array, or a list.
+fn label_numbers(path: &str, labels: &JsValue) -> Result<Vec<f32>, JsValue> {
+    let list: Option<js_sys::Array> = js_sys::try_iter(labels).ok().flatten().map(|_| js_sys::Array::from(labels));
+    let list =
+        list.filter(|_| !labels.is_string()).ok_or_else(|| thrown(Error::data(path, "something else", "a list of numbers")))?;
+    let number = |(i, x): (usize, JsValue)| match x.as_f64() {
+        Some(x) => Ok(x as f32),
+        None => Err(thrown(Error::data(format!("{path}[{i}]"), format!("{x:?}"), "a number"))),
+    };
+    list.iter().enumerate().map(number).collect()
 }

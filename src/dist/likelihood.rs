@@ -73,6 +73,11 @@ impl Chosen {
         (self.likelihood.support)(&self.values)
     }
 
+    /// Whether x lies in [0, 1].
+    pub fn is_unit(&self) -> bool {
+        self.support() != Support::Real
+    }
+
     /// The shape of an example of the decoder's output, given that of x: its last axis is longer.
     pub fn decoded(&self, event: &Shape) -> Result<Shape> {
         let mut dims = event.dims().to_vec();

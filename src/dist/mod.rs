@@ -16,7 +16,7 @@ mod support;
 
 pub use bernoulli::Bernoulli;
 pub use gaussian::Gaussian;
-pub use normal::Normal;
+pub use normal::{HALF_LOG_TAU, Normal};
 pub use support::Support;
 
 use crate::error::Result;

@@ -26,6 +26,13 @@ impl Normal {
         let (mean, logvar) = (input(0), input(1));
         ops::map(g, (mean.square() + logvar.exp() - 1.0 - logvar) * 0.5, &[self.mean, self.logvar])
     }
+
+    /// KL(N(mean, exp(logvar)) ‖ N(m, exp(v))) = ½(v − logvar + (exp(logvar) + (mean − m)²)/exp(v) − 1), elementwise.
+    pub fn kl_to(&self, g: &mut Graph, other: &Normal) -> Result<Edge> {
+        let (mean, logvar, m, v) = (input(0), input(1), input(2), input(3));
+        let kl = (&v - &logvar + (logvar.exp() + (mean - m).square()) / v.exp() - 1.0) * 0.5;
+        ops::map(g, kl, &[self.mean, self.logvar, other.mean, other.logvar])
+    }
 }
 
 impl Distribution for Normal {

@@ -6,6 +6,10 @@ use crate::rng;
 pub enum Init {
     Zeros,
     Ones,
+    /// Within ±limit.
+    Uniform {
+        limit: f64,
+    },
     /// limit = √(6/(fan_in + fan_out)) (Glorot & Bengio 2010, Eq. 16)
     Glorot {
         fan_in: usize,
@@ -25,6 +29,7 @@ impl Init {
         let limit = match self {
             Init::Zeros => return vec![0.0; n],
             Init::Ones => return vec![1.0; n],
+            Init::Uniform { limit } => limit,
             Init::Glorot { fan_in, fan_out } => (6.0 / (fan_in + fan_out) as f64).sqrt(),
             Init::Kaiming { fan_in } => (6.0 / fan_in as f64).sqrt(),
         };

@@ -41,10 +41,15 @@ impl Params {
         self.specs
     }
 
-    /// The parameters as pieces of a flat state of `g`.
+    /// The parameters as pieces of the flat state `FLAT` of `g`.
     pub fn bind(g: &mut Graph, specs: &[ParamSpec]) -> Result<Params> {
+        Self::bind_to(g, FLAT, specs)
+    }
+
+    /// The parameters as pieces of a flat state of another name: a second model's, or an average of the first's.
+    pub fn bind_to(g: &mut Graph, state: &str, specs: &[ParamSpec]) -> Result<Params> {
         let (offsets, size) = layout(specs);
-        let flat = g.state(FLAT, [size]);
+        let flat = g.state(state, [size]);
         let mut edges = HashMap::new();
         for (spec, offset) in specs.iter().zip(&offsets) {
             edges.insert(spec.name.clone(), piece(g, flat, *offset, spec.shape.clone())?);
@@ -80,6 +85,11 @@ impl Params {
 
     pub fn flat(&self) -> Option<Edge> {
         self.flat
+    }
+
+    /// The parameters whose names begin so.
+    pub fn named(&self, prefix: &str) -> Vec<Edge> {
+        self.specs.iter().filter(|s| s.name.starts_with(prefix)).map(|s| self.edges[&s.name]).collect()
     }
 
     /// All parameters in the order of the flat state.

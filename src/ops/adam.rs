@@ -10,11 +10,17 @@ use crate::graph::{Array, Edge, Graph, Launch, MapLaunch, Op, Operand, View};
 use crate::ops::{Draw, Example};
 use crate::shape::Meta;
 
-pub const LEARNING_RATE: &str = "learning_rate";
-pub const WEIGHT_DECAY: &str = "weight_decay";
-/// 1 − β₁ᵗ and 1 − β₂ᵗ.
-pub const BIAS_CORRECTION_1: &str = "bias_correction_1";
-pub const BIAS_CORRECTION_2: &str = "bias_correction_2";
+/// The controls that an optimiser reads: the learning rate, the decay, and 1 − β₁ᵗ and 1 − β₂ᵗ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Controls {
+    pub rate: &'static str,
+    pub decay: &'static str,
+    pub corrections: [&'static str; 2],
+}
+
+/// Those of a model's own optimiser.
+pub const MODEL: Controls =
+    Controls { rate: "learning_rate", decay: "weight_decay", corrections: ["bias_correction_1", "bias_correction_2"] };
 /// Gradients are scaled so that their global norm is at most this.
 pub const CLIP_NORM: &str = "clip_norm";
 
@@ -24,6 +30,7 @@ pub struct Adam {
     pub beta2: f64,
     pub epsilon: f64,
     pub is_clipped: bool,
+    pub controls: Controls,
 }
 
 impl Adam {
@@ -43,9 +50,9 @@ impl Adam {
         };
         let m = m * self.beta1 + &grad * (1.0 - self.beta1);
         let v = v * self.beta2 + grad.square() * (1.0 - self.beta2);
-        let denominator = (&v / control(BIAS_CORRECTION_2)).sqrt() + self.epsilon;
-        let direction = &m / control(BIAS_CORRECTION_1) / denominator + control(WEIGHT_DECAY) * &w;
-        vec![w - control(LEARNING_RATE) * direction, m, v]
+        let denominator = (&v / control(self.controls.corrections[1])).sqrt() + self.epsilon;
+        let direction = &m / control(self.controls.corrections[0]) / denominator + control(self.controls.decay) * &w;
+        vec![w - control(self.controls.rate) * direction, m, v]
     }
 }
 
@@ -85,7 +92,7 @@ impl Op for Adam {
 }
 
 pub fn examples() -> Vec<Example> {
-    let plain = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: false };
+    let plain = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: false, controls: MODEL };
     let clipped = Adam { is_clipped: true, ..plain };
     let positive = Draw::Range(0.1, 2.0);
     vec![

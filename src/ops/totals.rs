@@ -13,9 +13,10 @@ pub struct WriteTotals {
 }
 
 /// A kernel reads at most this many.
-pub const MAX_TOTALS: usize = 4;
-const COUNTS: [&str; MAX_TOTALS] = ["COUNT0", "COUNT1", "COUNT2", "COUNT3"];
-const INPUTS: [&str; MAX_TOTALS] = ["x0", "x1", "x2", "x3"];
+pub const MAX_TOTALS: usize = 6;
+/// The constants that say how long each input is.
+pub const COUNTS: [&str; MAX_TOTALS] = ["COUNT0", "COUNT1", "COUNT2", "COUNT3", "COUNT4", "COUNT5"];
+const INPUTS: [&str; MAX_TOTALS] = ["x0", "x1", "x2", "x3", "x4", "x5"];
 
 pub fn write_totals(g: &mut Graph, ring: Edge, values: &[Edge], factor: f64) -> Result<Edge> {
     let inputs: Vec<Edge> = [ring].iter().chain(values).copied().collect();
@@ -63,5 +64,9 @@ impl Op for WriteTotals {
 
 pub fn examples() -> Vec<Example> {
     let example = |shapes: &[&[usize]]| Example::new(WriteTotals { factor: 0.25 }, shapes).without_gradient();
-    vec![example(&[&[3, 1], &[1]]), example(&[&[4, 2], &[7, 130], &[5, 3]]), example(&[&[2, 4], &[300], &[1], &[2, 2], &[65, 3]])]
+    vec![
+        example(&[&[3, 1], &[1]]),
+        example(&[&[4, 2], &[7, 130], &[5, 3]]),
+        example(&[&[2, 6], &[300], &[1], &[2, 2], &[65, 3], &[2], &[9, 2]]),
+    ]
 }

@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use crate::backend::Choice;
 use crate::error::{Error, Result};
+use crate::fields::Parameter;
 use crate::io::safetensors::{File, Tensor, write};
 use crate::nn::{FLAT, layout};
 use crate::train::cursor::Position;
-use crate::train::programs::MOMENTS;
 use crate::train::session::{Clock, Session, check_memory};
+use crate::train::states::{CRITIC, State, states};
 use crate::vae::{Model, Options};
 
 #[derive(Serialize, Deserialize)]
@@ -21,6 +22,9 @@ struct Header {
     step: u64,
     position: Position,
     controls: HashMap<String, f64>,
+    /// The balance's options, where they were moved.
+    #[serde(default)]
+    balance: Option<Vec<f64>>,
 }
 
 /// Counters beyond these are not ours, and would leave no room to count on.
@@ -34,12 +38,23 @@ impl Header {
             let wanted = format!("step {MAX_STEP}, epoch {}, row {} at most", MAX_POSITION.epoch, MAX_POSITION.row);
             return Err(Error::file(format!("step {}, epoch {epoch}, row {row}", self.step), wanted));
         }
-        for p in model.options.objective.objective.parameters() {
-            if let Some(x) = self.controls.get(p.name).filter(|x| !(p.min..=p.max).contains(*x)) {
-                return Err(Error::file(format!("{} = {x}", p.name), format!("a number from {} to {}", p.min, p.max)));
+        let within = |p: &Parameter, x: f64| {
+            let is_in = (p.min..=p.max.max(p.choices() as f64)).contains(&x);
+            if is_in {
+                Ok(())
+            } else {
+                Err(Error::file(format!("{} = {x}", p.name), format!("a number from {} to {}", p.min, p.max)))
             }
+        };
+        for p in model.live() {
+            self.controls.get(p.name).map_or(Ok(()), |x| within(p, *x))?;
         }
-        Ok(())
+        let parameters = model.options.balance.of.parameters();
+        match &self.balance {
+            None => Ok(()),
+            Some(values) if values.len() == parameters.len() => parameters.iter().zip(values).try_for_each(|(p, x)| within(p, *x)),
+            Some(values) => Err(Error::file(format!("{} values of the balance", values.len()), parameters.len().to_string())),
+        }
     }
 }
 
@@ -53,13 +68,18 @@ impl Session {
             step: self.step,
             position: self.position,
             controls: self.controls.iter().map(|(name, x)| ((*name).to_string(), *x)).collect(),
+            balance: Some(self.model.options.balance.values.clone()),
         };
         let header = serde_json::to_string(&header).map_err(|e| Error::internal(e.to_string()))?;
-        let (offsets, _) = layout(&self.model.specs);
         let mut tensors = Vec::new();
-        for state in [FLAT, MOMENTS[0], MOMENTS[1]] {
+        for State { name: state, specs, .. } in states(&self.model) {
             let flat = self.read_state(state).await?;
-            for (spec, offset) in self.model.specs.iter().zip(&offsets) {
+            let Some(specs) = specs else {
+                tensors.push(Tensor { name: state.to_string(), shape: vec![flat.len()], values: flat });
+                continue;
+            };
+            let (offsets, _) = layout(specs);
+            for (spec, offset) in specs.iter().zip(&offsets) {
                 let values = flat[*offset..offset + spec.shape.size()].to_vec();
                 tensors.push(Tensor { name: tensor_name(state, &spec.name), shape: spec.shape.dims().to_vec(), values });
             }
@@ -77,17 +97,25 @@ impl Session {
         let options = Options::read(&header.options).and_then(Model::new);
         let model = options.map_err(|e| Error::file(e, "the options of a model in the metadata"))?;
         header.check(&model)?;
-        let (offsets, size) = layout(&model.specs);
-        check_memory(size)?;
-        let mut states = [vec![0.0f32; size], vec![0.0f32; size], vec![0.0f32; size]];
-        for (flat, state) in states.iter_mut().zip([FLAT, MOMENTS[0], MOMENTS[1]]) {
-            for (spec, offset) in model.specs.iter().zip(&offsets) {
-                let values = file.tensor(&tensor_name(state, &spec.name), spec.shape.dims())?;
-                flat[*offset..offset + values.len()].copy_from_slice(&values);
+        check_memory(&model)?;
+        let mut values = Vec::new();
+        for State { name: state, specs, mut initial } in states(&model) {
+            match specs {
+                None => initial = file.tensor(state, &[initial.len()])?.to_vec(),
+                Some(specs) => {
+                    let (offsets, _) = layout(specs);
+                    for (spec, offset) in specs.iter().zip(&offsets) {
+                        let values = file.tensor(&tensor_name(state, &spec.name), spec.shape.dims())?;
+                        initial[*offset..offset + values.len()].copy_from_slice(&values);
+                    }
+                }
             }
+            values.push((state, initial));
         }
-        let [params, m, v] = &states;
-        let mut session = Session::with_states(model, choice, clock, [params, m, v]).await?;
+        let mut session = Session::with_states(model, choice, clock, &values).await?;
+        if let Some(values) = header.balance {
+            session.model.options.balance.values = values;
+        }
         session.step = header.step;
         session.position = header.position;
         for (name, control) in &mut session.controls {
@@ -99,7 +127,7 @@ impl Session {
     }
 }
 
-/// Parameters go by their own names, moments by the optimiser's before it.
+/// Parameters go by their own names, moments and averages by the state's before it.
 fn tensor_name(state: &str, name: &str) -> String {
-    if state == FLAT { name.to_string() } else { format!("{state}.{name}") }
+    if state == FLAT || state == CRITIC { name.to_string() } else { format!("{state}.{name}") }
 }

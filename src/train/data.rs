@@ -1,8 +1,13 @@
 //! A user's data set, checked against the model before anything is allocated.
 
+use serde_json::Value;
+
 use crate::error::{Error, Result};
+use crate::fields::{Fields, show};
 use crate::shape::{DType, Meta, Shape};
+use crate::train::programs::Resident;
 use crate::vae::Model;
+use crate::vae::condition::Condition;
 
 /// Bytes 0…255 stand for 0…1.
 #[derive(Clone, Copy, Debug)]
@@ -16,14 +21,23 @@ pub enum Values<'a> {
 pub struct Data<'a> {
     pub values: Values<'a>,
     pub shape: Shape,
+    /// What a conditional model is told of each example: (n, columns), the last one 1 where the others are known and 0 where not.
+    labels: Option<Labels>,
+}
+
+#[derive(Clone, Debug)]
+struct Labels {
+    values: Vec<f32>,
+    columns: usize,
 }
 
 /// Row numbers are exact as single-precision numbers up to here.
 const MAX_ROWS: usize = 1 << 24;
 
 impl<'a> Data<'a> {
-    /// `what` is its name in errors, such as `data` or `validation`.
-    pub fn check(what: &str, values: Values<'a>, shape: &[usize], model: &Model) -> Result<Data<'a>> {
+    /// `what` is its name in errors, such as `data` or `validation`. `labels`: a conditional model's, (n, columns) in one row; without them
+    /// nothing is known of any example.
+    pub fn check(what: &str, values: Values<'a>, shape: &[usize], labels: Option<&[f32]>, model: &Model) -> Result<Data<'a>> {
         let shape = Shape::from(shape);
         let event = model.options.input.shape();
         let wanted = || format!("n×{event}");
@@ -53,7 +67,43 @@ impl<'a> Data<'a> {
         if let Some((i, got)) = fault {
             return Err(Error::data(format!("{what}.values[{i}]"), got, support.wanted()));
         }
-        Ok(Data { values, shape })
+        let labels = match &model.options.condition {
+            None => {
+                let n = shape.dims()[0];
+                if let Some(labels) = labels.filter(|l| l.len() != n) {
+                    return Err(Error::data(
+                        format!("{what}.labels"),
+                        format!("{} labels", labels.len()),
+                        format!("{n}: one for each example"),
+                    ));
+                }
+                None
+            }
+            Some(condition) => {
+                let n = shape.dims()[0];
+                let values = known(condition, &format!("{what}.labels"), labels, n)?;
+                Some(Labels { values, columns: condition.columns() + 1 })
+            }
+        };
+        Ok(Data { values, shape, labels })
+    }
+
+    /// Whether it says something of some example.
+    pub fn is_labelled(&self) -> bool {
+        self.labels.as_ref().is_none_or(|l| l.values.chunks(l.columns).any(|row| row[l.columns - 1] > 0.0))
+    }
+
+    /// What a plan is built from that reads it whole.
+    pub fn resident(&self) -> Resident {
+        Resident { data: self.meta(), labels: self.labels.as_ref().map(|l| l.columns) }
+    }
+
+    /// The labels of rows `start..end`, zero where the rows end before `end`.
+    pub fn label_rows(&self, start: usize, end: usize) -> Option<Vec<f32>> {
+        let Labels { values, columns } = self.labels.as_ref()?;
+        let mut rows = values[start * columns..end.min(self.rows()) * columns].to_vec();
+        rows.resize((end - start) * columns, 0.0);
+        Some(rows)
     }
 
     pub fn rows(&self) -> usize {
@@ -82,4 +132,51 @@ impl<'a> Data<'a> {
         bytes.resize(self.dtype().bytes((end - start) * event), 0);
         bytes
     }
+}
+
+/// Labels with a last column of whether they are known: (n, columns + 1).
+fn known(condition: &Condition, path: &str, labels: Option<&[f32]>, n: usize) -> Result<Vec<f32>> {
+    let columns = condition.columns();
+    let Some(labels) = labels else { return Ok(vec![0.0; n * (columns + 1)]) };
+    if labels.len() != n * columns {
+        let expected = format!("{}: {columns} for each of {n} examples", n * columns);
+        return Err(Error::data(path, format!("{} numbers", labels.len()), expected));
+    }
+    let mut rows = Vec::with_capacity(n * (columns + 1));
+    for (i, row) in labels.chunks(columns).enumerate() {
+        if let Some((k, expected)) = condition.fault(row) {
+            return Err(Error::data(format!("{path}[{}]", i * columns + k), row[k], expected));
+        }
+        rows.extend_from_slice(row);
+        rows.push(f32::from(u8::from(condition.is_known(row))));
+    }
+    Ok(rows)
+}
+
+/// The option `labels` of n rows: one list of numbers for all of them or for each, or a number where one says it all; nothing is known
+/// without it. None where the model is not conditional.
+pub fn given_labels(fields: &Fields, n: usize, model: &Model) -> Result<Option<Vec<f32>>> {
+    let path = fields.at("labels");
+    let given = fields.get("labels");
+    let Some(condition) = &model.options.condition else {
+        return match given {
+            Some(value) => Err(Error::option(path, show(value), "a conditional model: this one was made without a condition")),
+            None => Ok(None),
+        };
+    };
+    let columns = condition.columns();
+    let Some(value) = given else { return known(condition, &path, None, n).map(Some) };
+    let list = match value {
+        Value::Array(list) => list.clone(),
+        one => vec![one.clone()],
+    };
+    let number = |(i, v): (usize, &Value)| {
+        let x = v.as_f64().ok_or_else(|| Error::option(format!("{path}[{i}]"), show(v), "a number"))?;
+        Ok(x as f32)
+    };
+    let mut labels: Vec<f32> = list.iter().enumerate().map(number).collect::<Result<_>>()?;
+    if labels.len() == columns {
+        labels = labels.repeat(n);
+    }
+    known(condition, &path, Some(&labels), n).map(Some)
 }

@@ -1,29 +1,27 @@
-//! A model in use: evaluation, encoding, decoding, reconstruction, sampling. Every call cuts its rows into batches of a few fixed
-//! sizes, so that few plans are built.
+//! A model in use: encoding, decoding, reconstruction, sampling. Every call cuts its rows into batches of a few fixed sizes, so that few
+//! plans are built.
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::expr::Env;
 use crate::fields::{Default, Fields, Parameter};
-use crate::plan::{Plan, Role};
+use crate::graph::Graph;
+use crate::plan::Role;
 use crate::rng;
-use crate::shape::{DType, Meta};
-use crate::train::data::Data;
-use crate::train::programs::{self, PRIOR, VALID_ROWS};
-use crate::train::run::{Figures, MAX_STEPS};
+use crate::shape::DType;
+use crate::train::data::{Data, given_labels};
+use crate::train::programs::{self, GUIDANCE, PRIOR};
 use crate::train::session::Session;
-use crate::vae::Options;
+use crate::vae::{Model, Options};
 
 /// The batches that calls are cut into.
 const BATCHES: [usize; 4] = [1, 16, 64, 256];
-/// The batch of an evaluation.
-const EVALUATION: usize = 128;
-/// Keeps the noise of evaluation apart from that of training.
-const EVALUATION_SALT: u64 = 0x6576_616C << 20;
 
 const COUNT: Parameter = Parameter::integer("n", Default::Required, 1, 1 << 20);
 const TEMPERATURE: Parameter = Parameter::number("temperature", Default::Number(1.0), 0.0, 100.0);
+const TRUNCATION: Parameter = Parameter::number("truncation", Default::Absent, 0.05, 100.0);
+const GUIDE: Parameter = Parameter::number(GUIDANCE, Default::Number(1.0), 0.0, 100.0);
 
 /// Values row by row, and the shape of the whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,79 +31,25 @@ pub struct Rows {
 }
 
 impl Session {
-    /// Means over all rows, each counted once; the same seed gives the same figures.
-    pub async fn evaluate(&mut self, data: &Data<'_>, options: &Value) -> Result<Figures> {
-        let fields = Fields::read("", options, &["seed"])?;
-        let seed = crate::vae::seed(&fields)?;
-        self.hold("evaluation", data)?;
-        let figures = self.figures("evaluation", &data.meta(), seed).await;
-        self.let_go("evaluation");
-        figures
-    }
-
-    /// Puts a data set on the device under a name.
-    pub(super) fn hold(&mut self, name: &str, data: &Data<'_>) -> Result<()> {
-        self.backend.write(&Role::Input(format!("{name}.data")), &data.bytes(0, data.rows()))?;
-        self.backend.write(&Role::Input(format!("{name}.order")), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * EVALUATION]))
-    }
-
-    pub(super) fn let_go(&mut self, name: &str) {
-        for role in
-            [Role::Input(format!("{name}.data")), Role::Input(format!("{name}.order")), Role::Scratch(format!("{name}.metrics"))]
-        {
-            self.backend.free(&role);
-        }
-    }
-
-    /// The figures of a data set that is held.
-    pub(super) async fn figures(&mut self, name: &str, meta: &Meta, seed: u64) -> Result<Figures> {
-        let n = meta.shape.dims()[0];
-        let (graph, readout) = programs::evaluation(&self.model, name, meta, MAX_STEPS, EVALUATION)?;
-        let plan = self.backend.build(Plan::compile(&graph)?).await?;
-        let mut sums = [0.0f64; 3];
-        let batches: Vec<usize> = (0..n).step_by(EVALUATION).collect();
-        for (i, starts) in batches.chunks(MAX_STEPS).enumerate() {
-            let mut order: Vec<u32> =
-                starts.iter().flat_map(|s| *s as u32..(s + EVALUATION) as u32).map(|r| r.min(n as u32 - 1)).collect();
-            order.resize(MAX_STEPS * EVALUATION, 0);
-            let env = |(row, start): (usize, &usize)| {
-                let mut controls = self.controls.clone();
-                controls.push((VALID_ROWS, (n - start).min(EVALUATION) as f64));
-                Env { seed: rng::seed_words(seed ^ EVALUATION_SALT), step: (i * MAX_STEPS + row) as u32, row: row as u32, controls }
-            };
-            let envs: Vec<Env> = starts.iter().enumerate().map(env).collect();
-            self.backend.write(&Role::Input(format!("{name}.order")), bytemuck::cast_slice(&order))?;
-            self.backend.run(&plan, &envs)?;
-            let ring: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read(&Role::Scratch(format!("{name}.metrics"))).await?);
-            for (row, env) in ring.chunks(readout.columns).zip(&envs) {
-                for (sum, x) in sums.iter_mut().zip(readout.figures(env, row)) {
-                    *sum += x;
-                }
-            }
-        }
-        self.backend.drop_plan(&plan);
-        let [_, reconstruction, kl] = sums.map(|sum| sum / n as f64);
-        Ok(Figures { elbo: -(reconstruction + kl), reconstruction, kl })
-    }
-
-    /// mean and logvar of q(z|x): (n, latent size) each.
-    pub async fn encode(&mut self, data: &Data<'_>) -> Result<(Rows, Rows)> {
-        let mut outputs = self.each_batch(data, "encode.x", programs::encoding, &["mean", "logvar"]).await?;
-        let shape = vec![data.rows(), self.model.options.latent];
-        let logvar = outputs.pop().unwrap_or_default();
-        let mean = outputs.pop().unwrap_or_default();
-        Ok((Rows { values: mean, shape: shape.clone() }, Rows { values: logvar, shape }))
+    /// What q(z|x) is given out as, by name, such as mean and logvar: (n, latent size) each.
+    pub async fn encode(&mut self, data: &Data<'_>) -> Result<Vec<(String, Rows)>> {
+        let shape = vec![data.rows(), self.model.options.latent.size()];
+        let outputs = self.each_batch(data, "encode.x", programs::encoding).await?;
+        Ok(outputs.into_iter().map(|(name, values)| (name, Rows { values, shape: shape.clone() })).collect())
     }
 
     /// E[p(x|z)] at the posterior's mean: the shape of the data.
     pub async fn reconstruct(&mut self, data: &Data<'_>) -> Result<Rows> {
-        let mut outputs = self.each_batch(data, "reconstruct.x", programs::reconstruction, &["values"]).await?;
-        Ok(Rows { values: outputs.pop().unwrap_or_default(), shape: data.shape.dims().to_vec() })
+        let outputs = self.each_batch(data, "reconstruct.x", programs::reconstruction).await?;
+        let values = outputs.into_iter().next().map(|(_, values)| values).unwrap_or_default();
+        Ok(Rows { values, shape: data.shape.dims().to_vec() })
     }
 
-    /// E[p(x|z)]: (n, example…). z: n·latent values, or of the shape (n, latent) if one is given.
-    pub async fn decode(&mut self, z: &[f32], shape: Option<&[usize]>) -> Result<Rows> {
-        let latent = self.model.options.latent;
+    /// E[p(x|z)]: (n, example…). z: n·latent values, or of the shape (n, latent) if one is given. Options: `labels`, of all or of each, and
+    /// `guidance`.
+    pub async fn decode(&mut self, z: &[f32], shape: Option<&[usize]>, options: &Value) -> Result<Rows> {
+        let fields = Fields::read("", options, &["labels", GUIDANCE])?;
+        let latent = self.model.options.latent.size();
         let wanted = format!("n×{latent} with n at least 1");
         if let Some(shape) = shape.filter(|s| s.len() != 2 || s[1] != latent || s.iter().product::<usize>() != z.len()) {
             let words: Vec<String> = shape.iter().map(usize::to_string).collect();
@@ -117,33 +61,18 @@ impl Session {
         if let Some(i) = z.iter().position(|x| !x.is_finite()) {
             return Err(Error::data(format!("z[{i}]"), z[i], "a finite number"));
         }
-        let n = z.len() / latent;
-        let mut values = Vec::new();
-        let mut start = 0;
-        while start < n {
-            let size = batch(n - start);
-            let name = format!("decode.z{size}");
-            let plan = self.plan(("decode", size, DType::F32), |model| programs::decoding(model, &name, size)).await?;
-            let rows = size.min(n - start);
-            let mut rows_of_z = z[start * latent..(start + rows) * latent].to_vec();
-            rows_of_z.resize(size * latent, 0.0);
-            self.backend.write(&Role::Input(name), bytemuck::cast_slice(&rows_of_z))?;
-            self.backend.run(&plan, &[Env::default()])?;
-            let bytes = self.backend.read_output(&plan, "values").await?;
-            let got: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
-            values.extend_from_slice(&got[..got.len() / size * rows]);
-            start += rows;
-        }
-        let shape = [&[n], self.model.options.input.shape().dims()].concat();
-        Ok(Rows { values, shape })
+        let labels = given_labels(&fields, z.len() / latent, &self.model)?;
+        self.decode_rows(z, labels.as_deref(), guidance(&fields, &self.model)?).await
     }
 
-    /// E[p(x|z)] for n draws z ~ N(0, temperature²·I).
+    /// E[p(x|z)] for n draws z ~ p(z), whose noise is scaled by `temperature` and kept within ±`truncation`. `labels` and `guidance` as in
+    /// `decode`.
     pub async fn sample(&mut self, n: f64, options: &Value) -> Result<Rows> {
         let given = serde_json::json!({ "n": n });
         let n = Fields::read("", &given, &["n"])?.integer(&COUNT)?;
-        let fields = Fields::read("", options, &["temperature", "seed"])?;
+        let fields = Fields::read("", options, &["temperature", "truncation", "seed", "labels", GUIDANCE])?;
         let temperature = fields.number(&TEMPERATURE)? as f32;
+        let truncation = fields.optional_number(&TRUNCATION)?.map(|t| t as f32);
         let seed = match crate::vae::optional_seed(&fields)? {
             Some(seed) => seed,
             None => {
@@ -151,44 +80,128 @@ impl Session {
                 self.model.options.seed.wrapping_add(self.draws << 32)
             }
         };
+        let labels = given_labels(&fields, n, &self.model)?;
+        let guidance = guidance(&fields, &self.model)?;
         let words = rng::seed_words(seed);
-        let z: Vec<f32> =
-            (0..(n * self.model.options.latent) as u32).map(|i| temperature * rng::normal(rng::word(words, PRIOR, 0, i))).collect();
-        self.decode(&z, None).await
+        let draw = |i: u32| {
+            // Where it is truncated, the first of its draws that is within.
+            let tries = (0..).map(|step| rng::normal(rng::word(words, PRIOR, step, i)));
+            let within = tries.take(4096).find(|eps| truncation.is_none_or(|t| eps.abs() <= t));
+            temperature * within.unwrap_or(0.0)
+        };
+        let noise: Vec<f32> = (0..(n * self.model.options.latent.prior_noise()) as u32).map(draw).collect();
+        let z = self.from_prior(noise, n).await?;
+        self.decode_rows(&z, labels.as_deref(), guidance).await
     }
 
-    /// Runs a plan over all rows, batch by batch; the values of each of its outputs.
+    /// z ~ p(z) from its noise.
+    async fn from_prior(&mut self, noise: Vec<f32>, n: usize) -> Result<Vec<f32>> {
+        if self.model.options.latent.is_plain() {
+            return Ok(noise);
+        }
+        let width = noise.len() / n;
+        let mut z = Vec::new();
+        for (start, rows, size) in batches(n) {
+            let name = format!("prior.eps{size}");
+            let plan = self.plan(("prior", size, DType::F32), |model| programs::prior(model, &name, size)).await?;
+            let mut eps = noise[start * width..(start + rows) * width].to_vec();
+            eps.resize(size * width, 0.0);
+            self.backend.write(&Role::Input(name), bytemuck::cast_slice(&eps))?;
+            self.backend.run(&plan, &[self.env()])?;
+            let got: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read_output(&plan, "z").await?);
+            z.extend_from_slice(&got[..got.len() / size * rows]);
+        }
+        Ok(z)
+    }
+
+    async fn decode_rows(&mut self, z: &[f32], labels: Option<&[f32]>, guidance: f64) -> Result<Rows> {
+        let latent = self.model.options.latent.size();
+        let n = z.len() / latent;
+        let is_guided = guidance != 1.0;
+        let key = if is_guided { "guide" } else { "decode" };
+        let mut values = Vec::new();
+        for (start, rows, size) in batches(n) {
+            let name = format!("{key}.z{size}");
+            let graph = |model: &Model| programs::decoding(model, &name, size, is_guided);
+            let plan = self.plan((key, size, DType::F32), graph).await?;
+            self.write_padded(&name, z, start, rows, size, latent)?;
+            if let Some(labels) = labels {
+                self.write_padded(&format!("{name}.labels"), labels, start, rows, size, labels.len() / n)?;
+            }
+            let mut env = self.env();
+            env.controls.push((GUIDANCE, guidance));
+            self.backend.run(&plan, &[env])?;
+            let got: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read_output(&plan, "values").await?);
+            values.extend_from_slice(&got[..got.len() / size * rows]);
+        }
+        let shape = [&[n], self.model.options.input.shape().dims()].concat();
+        Ok(Rows { values, shape })
+    }
+
+    /// Rows of a table of `width` columns, with zeros up to `size` rows.
+    fn write_padded(&mut self, name: &str, table: &[f32], start: usize, rows: usize, size: usize, width: usize) -> Result<()> {
+        let mut part = table[start * width..(start + rows) * width].to_vec();
+        part.resize(size * width, 0.0);
+        self.backend.write(&Role::Input(name.to_string()), bytemuck::cast_slice(&part))
+    }
+
+    /// The data's rows from `start` on, `size` of them, as the input of that name, and their labels beside it.
+    pub(super) fn write_rows(&mut self, name: &str, data: &Data<'_>, start: usize, size: usize) -> Result<()> {
+        self.backend.write(&Role::Input(name.to_string()), &data.bytes(start, start + size))?;
+        match data.label_rows(start, start + size) {
+            Some(labels) => self.backend.write(&Role::Input(format!("{name}.labels")), bytemuck::cast_slice(&labels)),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a plan over all rows, batch by batch; each of its outputs by name.
     async fn each_batch(
         &mut self,
         data: &Data<'_>,
         input: &'static str,
-        graph: fn(&crate::vae::Model, &str, usize, DType) -> Result<crate::graph::Graph>,
-        outputs: &[&str],
-    ) -> Result<Vec<Vec<f32>>> {
-        let (n, dtype) = (data.rows(), data.dtype());
-        let mut values: Vec<Vec<f32>> = vec![Vec::new(); outputs.len()];
-        let mut start = 0;
-        while start < n {
-            let size = batch(n - start);
+        graph: fn(&Model, &str, usize, DType) -> Result<Graph>,
+    ) -> Result<Vec<(String, Vec<f32>)>> {
+        let dtype = data.dtype();
+        let mut outputs: Vec<(String, Vec<f32>)> = Vec::new();
+        for (start, rows, size) in batches(data.rows()) {
             let name = format!("{input}{size}{}", dtype.name());
             let plan = self.plan((input, size, dtype), |model| graph(model, &name, size, dtype)).await?;
-            let rows = size.min(n - start);
-            self.backend.write(&Role::Input(name), &data.bytes(start, start + size))?;
-            self.backend.run(&plan, &[Env::default()])?;
-            for (name, values) in outputs.iter().zip(&mut values) {
-                let bytes = self.backend.read_output(&plan, name).await?;
-                let got: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+            self.write_rows(&name, data, start, size)?;
+            self.backend.run(&plan, &[self.env()])?;
+            if outputs.is_empty() {
+                outputs = plan.plan.outputs.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
+            }
+            for (name, values) in &mut outputs {
+                let got: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read_output(&plan, name).await?);
                 values.extend_from_slice(&got[..got.len() / size * rows]);
             }
-            start += rows;
         }
-        Ok(values)
+        Ok(outputs)
+    }
+
+    /// What a plan without noise reads.
+    fn env(&self) -> Env {
+        Env { controls: self.controls.clone(), ..Env::default() }
     }
 }
 
-/// The smallest batch that holds the rest, or the largest there is.
-fn batch(rest: usize) -> usize {
-    BATCHES.into_iter().find(|b| *b >= rest).unwrap_or(BATCHES[BATCHES.len() - 1])
+fn guidance(fields: &Fields, model: &Model) -> Result<f64> {
+    if fields.get(GUIDANCE).is_some() && model.options.condition.is_none() {
+        return Err(Error::option(fields.at(GUIDANCE), "a guidance", "a conditional model: without a condition nothing guides"));
+    }
+    fields.number(&GUIDE)
+}
+
+/// (start, rows, batch) of each batch that n rows are cut into: of the smallest batch that holds the rest, or of the largest there is.
+fn batches(n: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = n - start;
+        let size = BATCHES.into_iter().find(|b| *b >= rest).unwrap_or(BATCHES[BATCHES.len() - 1]);
+        let part = (start, size.min(rest), size);
+        start += part.1;
+        (rest > 0).then_some(part)
+    })
 }
 
 /// The options of a model, checked, without anything built.

@@ -3,15 +3,17 @@
 mod checkpoint;
 mod cursor;
 mod data;
+mod evaluation;
 mod inference;
 mod options;
 mod programs;
 mod run;
 mod session;
+mod states;
 
 pub use data::{Data, Values};
 pub use inference::{Rows, check};
 pub use options::{Optimizer, TrainOptions};
-pub use programs::{decoding, encoding, evaluation, training};
+pub use programs::{Resident, decoding, encoding, evaluation, training};
 pub use run::{Advance, Event, Figures};
 pub use session::{Clock, Session};

@@ -96,10 +96,10 @@ impl TrainOptions {
     pub fn controls(&self, i: u64, total: u64, t: u64) -> Vec<(&'static str, f64)> {
         let t = t.min(i32::MAX as u64) as i32;
         let mut controls = vec![
-            (adam::LEARNING_RATE, self.rate(i, total)),
-            (adam::WEIGHT_DECAY, self.optimizer.weight_decay),
-            (adam::BIAS_CORRECTION_1, 1.0 - self.optimizer.beta1.powi(t)),
-            (adam::BIAS_CORRECTION_2, 1.0 - self.optimizer.beta2.powi(t)),
+            (adam::MODEL.rate, self.rate(i, total)),
+            (adam::MODEL.decay, self.optimizer.weight_decay),
+            (adam::MODEL.corrections[0], 1.0 - self.optimizer.beta1.powi(t)),
+            (adam::MODEL.corrections[1], 1.0 - self.optimizer.beta2.powi(t)),
         ];
         controls.extend(self.clip_norm.map(|norm| (adam::CLIP_NORM, norm)));
         controls
@@ -107,7 +107,7 @@ impl TrainOptions {
 
     pub fn adam(&self) -> Adam {
         let Optimizer { beta1, beta2, epsilon, .. } = self.optimizer;
-        Adam { beta1, beta2, epsilon, is_clipped: self.clip_norm.is_some() }
+        Adam { beta1, beta2, epsilon, is_clipped: self.clip_norm.is_some(), controls: adam::MODEL }
     }
 }
 

@@ -1,20 +1,22 @@
 //! The run loop: steps in submits of about a given time, the metrics read once a submit, events at their multiples.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::backend::Built;
 use crate::error::{Error, Result};
 use crate::expr::Env;
-use crate::nn::FLAT;
 use crate::plan::{Plan, Role};
 use crate::rng;
-use crate::shape::Meta;
 use crate::train::cursor::{Cursor, Position};
 use crate::train::data::Data;
 use crate::train::options::TrainOptions;
-use crate::train::programs::{self, MOMENTS, Readout};
+use crate::train::programs::{self, CRITIC_ADAM, EMA_MEMORY, Readout, Resident};
 use crate::train::session::Session;
+use crate::train::states::states;
+use crate::vae::terms::DATA_ROWS;
 
 /// At most this many steps a submit: the rows of the order and of the metrics ring.
 pub const MAX_STEPS: usize = 64;
@@ -25,11 +27,13 @@ pub struct Run {
     readout: Readout,
     options: TrainOptions,
     cursor: Cursor,
+    /// Examples in the data set.
+    n: usize,
     total: u64,
     done: u64,
     /// Steps and sums of the metrics since the last step event.
-    since: (u64, [f64; 3]),
-    validation: Option<Meta>,
+    since: (u64, Vec<f64>),
+    validation: Option<Resident>,
     /// Smoothed; nothing before the first submit.
     step_ms: Option<f64>,
     /// What a loss that is not finite leads back to.
@@ -59,7 +63,17 @@ pub struct Figures {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Event {
     /// Means since the previous step event. `epoch` is the one under way, counted from 1.
-    Step { step: u64, epoch: u32, loss: f64, elbo: f64, reconstruction: f64, kl: f64 },
+    Step {
+        step: u64,
+        epoch: u32,
+        loss: f64,
+        elbo: f64,
+        reconstruction: f64,
+        kl: f64,
+        /// The objective's other parts, by name.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        terms: BTreeMap<&'static str, f64>,
+    },
     /// `epoch` epochs are used up.
     Epoch {
         epoch: u32,
@@ -77,6 +91,7 @@ pub struct Advance {
 }
 
 const DATA: &str = "train.data";
+const LABELS: &str = "train.labels";
 const ORDER: &str = "train.order";
 const RING: &str = "train.metrics";
 const VALIDATION: &str = "validation";
@@ -89,10 +104,17 @@ impl Session {
         }
         let options = TrainOptions::read(options)?;
         let n = data.rows();
-        let (graph, readout) = programs::training(&self.model, &data.meta(), MAX_STEPS, options.batch_size, options.adam())?;
+        if !data.is_labelled() {
+            return Err(Error::data("data.labels", "nothing", "labels: the model is conditional"));
+        }
+        let set = data.resident();
+        let (graph, readout) = programs::training(&self.model, &set, MAX_STEPS, options.batch_size, options.adam())?;
         let plan = self.backend.build(Plan::compile(&graph)?).await?;
         self.training_plan = Some((plan.plan.kernels.len(), plan.plan.to_string()));
         self.backend.write(&Role::Input(DATA.into()), &data.bytes(0, n))?;
+        if let Some(labels) = data.label_rows(0, n) {
+            self.backend.write(&Role::Input(LABELS.into()), bytemuck::cast_slice(&labels))?;
+        }
         self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * options.batch_size]))?;
         if let Some(held_out) = validation {
             self.hold(VALIDATION, held_out)?;
@@ -104,9 +126,10 @@ impl Session {
             readout,
             cursor: Cursor::resume(self.model.options.seed, n, self.position),
             total: options.steps(n),
+            n,
             done: 0,
-            since: (0, [0.0; 3]),
-            validation: validation.map(Data::meta),
+            since: (0, Vec::new()),
+            validation: validation.map(Data::resident),
             step_ms: None,
             options,
         });
@@ -129,7 +152,7 @@ impl Session {
         while envs.len() < wanted {
             order.extend(run.cursor.batch(run.options.batch_size));
             let (done, t) = (run.done + envs.len() as u64, self.step + envs.len() as u64 + 1);
-            let mut controls = self.controls.clone();
+            let mut controls = self.controls_of(t, run.n);
             controls.extend(run.options.controls(done, run.total, t));
             envs.push(Env { seed: rng::seed_words(self.model.options.seed), step: t as u32, row: envs.len() as u32, controls });
             epochs.push(run.cursor.position().epoch + 1);
@@ -148,23 +171,28 @@ impl Session {
         self.position = run.cursor.position();
 
         let mut events = Vec::new();
-        for ((row, env), epoch) in ring.chunks(run.readout.columns).zip(&envs).zip(&epochs) {
+        for ((row, env), epoch) in ring.chunks(run.readout.columns()).zip(&envs).zip(&epochs) {
             let figures = run.readout.figures(env, row);
             self.step += 1;
             run.done += 1;
             if let Some(k) = figures.iter().position(|x| !x.is_finite()) {
-                let (what, step) = (["loss", "reconstruction", "kl"][k].to_string(), self.step);
+                let names = ["loss", "reconstruction", "kl"].into_iter().chain(run.readout.named.iter().map(|(name, _)| *name));
+                let (what, step) = (names.into_iter().nth(k).unwrap_or("loss").to_string(), self.step);
                 self.go_back(&run.good)?;
                 return Err(Error::NonFinite { what, step, back_at: self.step });
             }
             run.since.0 += 1;
+            run.since.1.resize(figures.len(), 0.0);
             for (sum, x) in run.since.1.iter_mut().zip(figures) {
                 *sum += x;
             }
             if self.step.is_multiple_of(run.options.log_every) || run.done == run.total {
-                let [loss, reconstruction, kl] = run.since.1.map(|sum| sum / run.since.0 as f64);
-                events.push(Event::Step { step: self.step, epoch: *epoch, loss, elbo: -(reconstruction + kl), reconstruction, kl });
-                run.since = (0, [0.0; 3]);
+                let means: Vec<f64> = run.since.1.iter().map(|sum| sum / run.since.0 as f64).collect();
+                let (loss, reconstruction, kl) = (means[0], means[1], means[2]);
+                let terms = run.readout.named.iter().map(|(name, _)| *name).zip(means[3..].iter().copied()).collect();
+                let elbo = -(reconstruction + kl);
+                events.push(Event::Step { step: self.step, epoch: *epoch, loss, elbo, reconstruction, kl, terms });
+                run.since = (0, Vec::new());
             }
         }
         if (self.clock)() - run.good.taken_ms > SNAPSHOT_MS {
@@ -184,10 +212,30 @@ impl Session {
         Ok(Advance { events, done: run.done == run.total })
     }
 
+    /// What step t reads beside the optimiser's own: live controls, and those that follow from the step.
+    fn controls_of(&self, t: u64, n: usize) -> Vec<(&'static str, f64)> {
+        let mut controls = self.controls.clone();
+        let balance = &self.model.options.balance;
+        controls.extend(balance.of.controls(&balance.values, t));
+        controls.push((DATA_ROWS, n as f64));
+        if let Some(memory) = self.model.options.ema {
+            // Shorter at first, so that the average does not remember the start (as TensorFlow's num_updates).
+            controls.push((EMA_MEMORY, memory.min((1.0 + t as f64) / (10.0 + t as f64))));
+        }
+        if !self.model.critic.is_empty() {
+            let power = t.min(i32::MAX as u64) as i32;
+            let [first, second] = CRITIC_ADAM.controls.corrections;
+            controls.push((first, 1.0 - CRITIC_ADAM.beta1.powi(power)));
+            controls.push((second, 1.0 - CRITIC_ADAM.beta2.powi(power)));
+            controls.push((CRITIC_ADAM.controls.decay, 0.0));
+        }
+        controls
+    }
+
     async fn snapshot(&self) -> Result<Snapshot> {
         let mut states = Vec::new();
-        for name in [FLAT, MOMENTS[0], MOMENTS[1]] {
-            states.push((name, self.read_state(name).await?));
+        for state in self::states(&self.model) {
+            states.push((state.name, self.read_state(state.name).await?));
         }
         Ok(Snapshot { taken_ms: (self.clock)(), step: self.step, position: self.position, states })
     }
@@ -204,7 +252,9 @@ impl Session {
     pub fn end(&mut self) {
         if let Some(run) = self.run.take() {
             self.backend.drop_plan(&run.plan);
-            for role in [Role::Input(DATA.into()), Role::Input(ORDER.into()), Role::Scratch(RING.into())] {
+            for role in
+                [Role::Input(DATA.into()), Role::Input(LABELS.into()), Role::Input(ORDER.into()), Role::Scratch(RING.into())]
+            {
                 self.backend.free(&role);
             }
             if run.validation.is_some() {

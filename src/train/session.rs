@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::backend::{Backend, Built, Choice, Info};
 use crate::error::{Error, Result};
-use crate::fields::{Fields, Parameter};
+use crate::fields::Fields;
 use crate::graph::Graph;
-use crate::nn::{FLAT, layout};
+use crate::nn::layout;
 use crate::plan::{Plan, Role};
 use crate::shape::DType;
 use crate::train::cursor::Position;
-use crate::train::programs::MOMENTS;
 use crate::train::run::Run;
+use crate::train::states::states;
 use crate::vae::{Model, Options};
 
 /// Milliseconds since some fixed moment.
@@ -42,25 +42,18 @@ impl Session {
     /// A model with fresh weights. Everything is checked before a backend is asked for.
     pub async fn create(options: Options, choice: Choice, clock: Clock) -> Result<Session> {
         let model = Model::new(options)?;
-        let (_, size) = layout(&model.specs);
-        check_memory(size)?;
-        let mut flat = vec![0.0f32; size];
-        let (offsets, _) = layout(&model.specs);
-        for (i, (spec, offset)) in model.specs.iter().zip(offsets).enumerate() {
-            let values = spec.init.values(model.options.seed, i, spec.shape.size());
-            flat[offset..offset + values.len()].copy_from_slice(&values);
-        }
-        let zeros = vec![0.0f32; size];
-        Session::with_states(model, choice, clock, [&flat, &zeros, &zeros]).await
+        check_memory(&model)?;
+        let values: Vec<(&'static str, Vec<f32>)> = states(&model).into_iter().map(|s| (s.name, s.initial)).collect();
+        Session::with_states(model, choice, clock, &values).await
     }
 
-    /// A model with given states: the flat parameters and the optimiser's two moments.
-    pub(super) async fn with_states(model: Model, choice: Choice, clock: Clock, states: [&[f32]; 3]) -> Result<Session> {
+    /// A model with given states.
+    pub(super) async fn with_states(model: Model, choice: Choice, clock: Clock, states: &[(&str, Vec<f32>)]) -> Result<Session> {
         let (mut backend, info) = Backend::create(choice).await?;
-        for (name, values) in [FLAT, MOMENTS[0], MOMENTS[1]].into_iter().zip(states) {
-            backend.write(&Role::State(name.into()), bytemuck::cast_slice(values))?;
+        for (name, values) in states {
+            backend.write(&Role::State((*name).into()), bytemuck::cast_slice(values))?;
         }
-        let controls = model.options.objective.controls();
+        let controls = model.controls();
         Ok(Session {
             model,
             backend,
@@ -101,17 +94,28 @@ impl Session {
         })
     }
 
-    /// Moves live controls, such as `{ beta: 2 }`; they act on the next step.
+    /// Moves live controls, such as `{ beta: 2 }`, and the balance's options, as `{ balance: { nats: 0.5 } }`; they act on the next step.
+    /// All are checked before any is moved.
     pub fn set(&mut self, value: &Value) -> Result<()> {
-        let live: Vec<&Parameter> = self.model.options.objective.objective.parameters().iter().filter(|p| p.is_live).collect();
-        let known: Vec<&str> = live.iter().map(|p| p.name).collect();
+        let live = self.model.live();
+        let known: Vec<&str> = live.iter().map(|p| p.name).chain(["balance"]).collect();
         let fields = Fields::read("", value, &known)?;
         let mut changes = Vec::new();
         for p in live {
             if fields.get(p.name).is_some() {
-                changes.push((p.name, fields.number(p)?));
+                changes.push((p.name, fields.value(p)?));
             }
         }
+        let mut balance = self.model.options.balance.values.clone();
+        if let Some(value) = fields.get("balance") {
+            let parameters = self.model.options.balance.of.parameters();
+            let known: Vec<&str> = parameters.iter().map(|p| p.name).collect();
+            let fields = Fields::read("balance", value, &known)?;
+            for (p, x) in parameters.iter().zip(&mut balance).filter(|(p, _)| fields.get(p.name).is_some()) {
+                *x = fields.value(p)?;
+            }
+        }
+        self.model.options.balance.values = balance;
         for (name, x) in changes {
             for control in self.controls.iter_mut().filter(|c| c.0 == name) {
                 control.1 = x;
@@ -138,9 +142,13 @@ impl Session {
     }
 }
 
-/// Parameters and both moments must be addressable in 32 bits.
-pub(super) fn check_memory(size: usize) -> Result<()> {
+/// All states must be addressable in 32 bits.
+pub(super) fn check_memory(model: &Model) -> Result<()> {
     const LIMIT: u64 = 1 << 30;
-    let bytes = size as u64 * 4 * 4;
+    let (_, own) = layout(&model.specs);
+    let (_, critic) = layout(&model.critic);
+    // Parameters, gradients and both moments, and the average.
+    let copies = 4 + u64::from(model.options.ema.is_some());
+    let bytes = own as u64 * 4 * copies + critic as u64 * 16;
     if bytes > LIMIT { Err(Error::OutOfMemory { bytes, limit: LIMIT }) } else { Ok(()) }
 }

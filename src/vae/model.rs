@@ -1,34 +1,45 @@
-//! A model: its options and parameters, and its two halves as functions of a graph.
+//! A model: its options and parameters, its two halves as functions of a graph, and its loss.
 
-use crate::dist::{Distribution, Normal};
+use crate::dist::Distribution;
 use crate::error::Result;
-use crate::expr::input;
+use crate::fields::Parameter;
 use crate::graph::{Edge, Graph};
 use crate::nn::{ParamSpec, Params};
 use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::vae::Options;
-
-/// log σ² is kept within these bounds, with gradient 0 outside: σ from 9e-4 to 150.
-pub const LOGVAR_BOUNDS: (f64, f64) = (-14.0, 10.0);
-
-pub type Posterior = Normal;
+use crate::vae::balance;
+use crate::vae::condition::DROPOUT;
+use crate::vae::latent::undrawn;
+use crate::vae::terms::{Amount, Loss, Posterior, Terms, per_row, repeat};
 
 #[derive(Clone)]
 pub struct Model {
     pub options: Options,
     pub specs: Vec<ParamSpec>,
+    /// The parameters of the objective's second network, if it trains one.
+    pub critic: Vec<ParamSpec>,
+}
+
+/// What a batch is made of.
+#[derive(Clone, Copy)]
+pub struct Batch {
+    /// (batch, example…)
+    pub x: Edge,
+    /// (batch, columns + 1), where the model is conditional.
+    pub labels: Option<Edge>,
 }
 
 impl Model {
-    /// Writes the model down once, for one example, to learn its parameters and to see that all shapes fit.
+    /// Writes the model down once, for a few examples, to learn its parameters and to see that all shapes fit.
     pub fn new(options: Options) -> Result<Model> {
-        let mut model = Model { options, specs: Vec::new() };
-        let (mut g, mut p) = (Graph::new(), Params::collector());
-        let x = g.input("x", Meta::f32(model.batch_shape(1)));
-        let q = model.encode(&mut g, &mut p, x)?;
-        model.decode(&mut g, &mut p, q.mean)?;
-        model.specs = p.into_specs();
+        let mut model = Model { options, specs: Vec::new(), critic: Vec::new() };
+        let rows = model.options.latent.size() + 1;
+        let (mut g, mut p, mut critic) = (Graph::new(), Params::collector(), Params::collector());
+        let x = g.input("x", Meta::f32(model.batch_shape(rows)));
+        let labels = model.label_columns().map(|n| g.input("labels", Meta::f32([rows, n])));
+        model.loss(&mut g, &mut p, &mut critic, &Batch { x, labels })?;
+        (model.specs, model.critic) = (p.into_specs(), critic.into_specs());
         Ok(model)
     }
 
@@ -42,21 +53,127 @@ impl Model {
         Shape::new([&[batch], self.options.input.shape().dims()].concat())
     }
 
-    /// q(z|x). x: (batch, example…); mean, logvar: (batch, latent size), the two halves of the head.
-    pub fn encode(&self, g: &mut Graph, p: &mut Params, x: Edge) -> Result<Posterior> {
-        let size = self.options.latent;
-        let head = self.options.encoder.encode(g, p, "encoder", x, 2 * size, self.options.init)?;
-        let mean = ops::slice(g, head, 1, 0, size)?;
-        let logvar = ops::slice(g, head, 1, size, 2 * size)?;
-        let logvar = ops::map(g, input(0).clamp(LOGVAR_BOUNDS.0, LOGVAR_BOUNDS.1), &[logvar])?;
-        Ok(Normal { mean, logvar })
+    /// The columns of a conditional model's labels on the device: its own, and whether they are known.
+    pub fn label_columns(&self) -> Option<usize> {
+        self.options.condition.as_ref().map(|c| c.columns() + 1)
     }
 
-    /// p(x|z). z: (batch, latent size); an event of the distribution has x's shape.
-    pub fn decode(&self, g: &mut Graph, p: &mut Params, z: Edge) -> Result<Box<dyn Distribution>> {
+    /// The condition of `rows` examples of which nothing is known.
+    pub fn no_condition(&self, g: &mut Graph, rows: usize) -> Result<Option<Edge>> {
+        self.label_columns().map(|n| ops::fill(g, [rows, n], 0.0)).transpose()
+    }
+
+    /// q(z|x, labels).
+    pub fn encode(&self, g: &mut Graph, p: &mut Params, x: Edge, labels: Option<Edge>) -> Result<Posterior> {
+        self.encode_as(g, p, x, labels, false)
+    }
+
+    fn encode_as(&self, g: &mut Graph, p: &mut Params, x: Edge, labels: Option<Edge>, is_training: bool) -> Result<Posterior> {
+        let condition = self.condition(g, p, labels, is_training)?;
+        let head = self.options.encoder.encode(g, p, "encoder", x, condition, self.options.latent.head(), self.options.init)?;
+        self.options.latent.posterior(g, p, head)
+    }
+
+    /// p(x|z, labels). z: (batch, latent size); an event of the distribution has x's shape.
+    pub fn decode(&self, g: &mut Graph, p: &mut Params, z: Edge, labels: Option<Edge>) -> Result<Box<dyn Distribution>> {
+        let outputs = self.decoded(g, p, z, labels, false)?;
+        self.likelihood(g, p, outputs)
+    }
+
+    /// The decoder's last layer, what the likelihood is made from.
+    pub fn decoded(&self, g: &mut Graph, p: &mut Params, z: Edge, labels: Option<Edge>, is_training: bool) -> Result<Edge> {
+        let condition = self.condition(g, p, labels, is_training)?;
+        let mut h = self.options.latent.decoded(g, z)?;
+        if let Some(condition) = condition {
+            h = ops::concat(g, &[h, condition], 1)?;
+        }
         let event = self.options.input.shape();
-        let likelihood = &self.options.likelihood;
-        let decoded = self.options.decoder.decode(g, p, "decoder", z, &likelihood.decoded(&event)?, self.options.init)?;
-        likelihood.build(g, p, decoded, &event)
+        let wide = self.options.likelihood.decoded(&event)?;
+        self.options.decoder.decode(g, p, "decoder", h, &wide, self.options.init)
+    }
+
+    pub fn likelihood(&self, g: &mut Graph, p: &mut Params, decoded: Edge) -> Result<Box<dyn Distribution>> {
+        self.options.likelihood.build(g, p, decoded, &self.options.input.shape())
+    }
+
+    fn condition(&self, g: &mut Graph, p: &mut Params, labels: Option<Edge>, is_training: bool) -> Result<Option<Edge>> {
+        let (Some(condition), Some(labels)) = (&self.options.condition, labels) else { return Ok(None) };
+        condition.vector(g, p, labels, is_training).map(Some)
+    }
+
+    /// What training minimises on a batch.
+    pub fn loss(&self, g: &mut Graph, p: &mut Params, critic: &mut Params, batch: &Batch) -> Result<Loss> {
+        let chosen = &self.options.objective;
+        let k = chosen.of.samples(&chosen.values);
+        self.terms(g, p, batch, k, true, |g, terms| chosen.of.loss(g, critic, terms))
+    }
+
+    /// reconstruction and KL of a batch, from one draw of z each, whatever is minimised.
+    pub fn figures(&self, g: &mut Graph, p: &mut Params, batch: &Batch) -> Result<[Amount; 2]> {
+        self.terms(g, p, batch, 1, false, |g, terms| Ok([Amount::of(terms.nll(g)?), Amount::of(terms.draw.kl)]))
+    }
+
+    /// log p(x|z) + log p(z) − log q(z|x) of k draws for each example: (k·batch), draw by draw.
+    pub fn log_weights(&self, g: &mut Graph, p: &mut Params, batch: &Batch, k: usize) -> Result<Edge> {
+        self.terms(g, p, batch, k, false, |g, terms| {
+            let nll = terms.nll(g)?;
+            let nll = per_row(g, nll)?;
+            let joint = ops::sub(g, terms.draw.log_p, nll)?;
+            ops::sub(g, joint, terms.draw.log_q)
+        })
+    }
+
+    fn terms<T>(
+        &self,
+        g: &mut Graph,
+        p: &mut Params,
+        batch: &Batch,
+        k: usize,
+        is_training: bool,
+        make: impl FnOnce(&mut Graph, &Terms) -> Result<T>,
+    ) -> Result<T> {
+        let chosen = &self.options.objective;
+        let q = self.encode_as(g, p, batch.x, batch.labels, is_training)?;
+        let draw = if chosen.of.is_deterministic(&chosen.values) {
+            undrawn(g, &q)?
+        } else {
+            self.options.latent.draw(g, p, self, &q, k)?
+        };
+        let labels = batch.labels.map(|labels| repeat(g, labels, k)).transpose()?;
+        let decoded = self.decoded(g, p, draw.z, labels, is_training)?;
+        let likelihood = self.likelihood(g, p, decoded)?;
+        let decoder = p.named("decoder");
+        let terms = Terms {
+            x: repeat(g, batch.x, k)?,
+            batch: g.shape(batch.x).dims()[0],
+            samples: k,
+            q: &q,
+            draw: &draw,
+            p: likelihood.as_ref(),
+            balance: &self.options.balance,
+            values: &chosen.values,
+            decoder: &decoder,
+        };
+        make(g, &terms)
+    }
+
+    /// The live controls and their values at first.
+    pub fn controls(&self) -> Vec<(&'static str, f64)> {
+        let mut controls = self.options.objective.controls();
+        controls.extend(self.options.latent.controls());
+        controls.extend(self.options.condition.iter().map(|c| (DROPOUT.name, c.dropout)));
+        controls
+    }
+
+    /// What `set` can move by name.
+    pub fn live(&self) -> Vec<&'static Parameter> {
+        let objective = self.options.objective.of.parameters().iter().filter(|p| p.is_live);
+        objective.chain(self.options.latent.live()).chain(self.options.condition.iter().map(|_| &DROPOUT)).collect()
+    }
+
+    /// What the model keeps between steps beside parameters, and its values at first.
+    pub fn kept(&self) -> Vec<(&'static str, Vec<f32>)> {
+        let values = self.options.balance.of.kept();
+        if values.is_empty() { Vec::new() } else { vec![(balance::STATE, values)] }
     }
 }

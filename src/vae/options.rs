@@ -1,13 +1,18 @@
 //! The options of a model, read and checked once, before anything is built.
 
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 
-use crate::dist::likelihood::{self, Chosen};
+use crate::dist::likelihood;
 use crate::error::{Error, Result};
-use crate::fields::{Default, Fields, Parameter};
+use crate::fields::{Chosen, Default, Fields, Parameter};
 use crate::shape::Shape;
+use crate::vae::balance::{self, Balance};
+use crate::vae::condition::{self, Condition};
+use crate::vae::latent::{self, Latent};
 use crate::vae::network::{self, Network};
-use crate::vae::objective;
+use crate::vae::objective::{self, Objective};
 
 /// What an example is.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +37,13 @@ pub struct Options {
     pub encoder: Network,
     /// The description of the encoder that the decoder mirrors.
     pub decoder: Network,
-    pub latent: usize,
-    pub likelihood: Chosen,
-    pub objective: objective::Chosen,
+    pub latent: Rc<dyn Latent>,
+    pub likelihood: likelihood::Chosen,
+    pub objective: Chosen<dyn Objective>,
+    pub balance: Chosen<dyn Balance>,
+    pub condition: Option<Condition>,
+    /// The memory of the average of the parameters that inference reads, if there is one.
+    pub ema: Option<f64>,
     pub init: &'static str,
     pub seed: u64,
     /// As they were given, for the file.
@@ -45,13 +54,16 @@ const HEIGHT: Parameter = Parameter::integer("height", Default::Required, 1, 409
 const WIDTH: Parameter = Parameter::integer("width", Default::Required, 1, 4096);
 const CHANNELS: Parameter = Parameter::integer("channels", Default::Required, 1, 1024);
 const SIZE: Parameter = Parameter::integer("size", Default::Required, 1, 1 << 20);
-const LATENT: Parameter = Parameter::integer("size", Default::Required, 1, 4096);
 pub const INIT: Parameter = Parameter::choice("init", "glorot", &["glorot", "kaiming"]);
 pub const SEED: Parameter = Parameter::number("seed", Default::Number(0.0), 0.0, 9_007_199_254_740_991.0);
 /// Elements in one example, so that a batch is addressable in 32 bits.
 const MAX_EVENT: usize = 1 << 22;
 
-const KNOWN: &[&str] = &["input", "encoder", "decoder", "latent", "likelihood", "objective", "init", "seed"];
+/// An average of the parameters over about 1/(1 − ema) steps (Polyak & Juditsky 1992; Kingma & Ba 2015, Section 7.2).
+const EMA: Parameter = Parameter::number("ema", Default::Absent, 0.0, 0.999_999);
+
+const KNOWN: &[&str] =
+    &["input", "encoder", "decoder", "latent", "likelihood", "objective", "balance", "condition", "ema", "init", "seed"];
 
 impl Options {
     pub fn read(value: &Value) -> Result<Options> {
@@ -63,18 +75,27 @@ impl Options {
         let encoder =
             Network::read("encoder", fields.required("encoder", "{ kind: \"mlp\", hidden } or { kind: \"conv\", channels }")?)?;
         let decoder = fields.get("decoder").map(|v| Network::read("decoder", v)).transpose()?.unwrap_or_else(|| encoder.clone());
-        let latent = latent(fields.required("latent", "{ kind: \"gaussian\", size }")?)?;
-        let likelihood =
-            Chosen::read("likelihood", fields.required("likelihood", "{ kind: \"bernoulli\" } or { kind: \"gaussian\", sigma }")?)?;
+        let latent = latent::read(fields.required("latent", "{ kind: \"gaussian\", size }")?)?;
+        let likelihood = likelihood::Chosen::read(
+            "likelihood",
+            fields.required("likelihood", "{ kind: \"bernoulli\" } or { kind: \"gaussian\", sigma }")?,
+        )?;
         let elbo = json!({ "kind": "elbo" });
-        let objective = objective::Chosen::read("objective", fields.get("objective").unwrap_or(&elbo))?;
+        let objective = Chosen::read("objective", fields.get("objective").unwrap_or(&elbo), objective::REGISTRY)?;
+        let constant = json!({ "kind": "constant" });
+        let balance = Chosen::read("balance", fields.get("balance").unwrap_or(&constant), balance::REGISTRY)?;
+        let condition = fields.get("condition").map(Condition::read).transpose()?;
+        let ema = fields.optional_number(&EMA)?;
+        fit(&objective, &balance, latent.as_ref())?;
         let seed = seed(&fields)?;
         encoder.check("encoder", &input)?;
         decoder.check(if fields.get("decoder").is_some() { "decoder" } else { "encoder" }, &input)?;
         // Rectified convolutions start far faster from He's law, dense nets end a little lower from Glorot's.
         let usual = if encoder.convs.is_empty() { "glorot" } else { "kaiming" };
         let init = if fields.get("init").is_some() { fields.choice(&INIT)? } else { usual };
-        Ok(Options { input, encoder, decoder, latent, likelihood, objective, init, seed, source: value.clone() })
+        let latent = Rc::from(latent);
+        let source = value.clone();
+        Ok(Options { input, encoder, decoder, latent, likelihood, objective, balance, condition, ema, init, seed, source })
     }
 }
 
@@ -106,9 +127,19 @@ fn input(value: &Value) -> Result<Input> {
     }
 }
 
-fn latent(value: &Value) -> Result<usize> {
-    Fields::kind("latent", value, &["gaussian"])?;
-    Fields::read("latent", value, &["kind", "size"])?.integer(&LATENT)
+/// Whether what was chosen goes together.
+fn fit(objective: &Chosen<dyn Objective>, balance: &Chosen<dyn Balance>, latent: &dyn Latent) -> Result<()> {
+    let kind = objective.of.kind();
+    if objective.of.wants_plain() && !latent.is_plain() {
+        let expected = format!("{{ kind: \"gaussian\", size }} without flow or learnt prior, as the objective {kind} wants");
+        return Err(Error::option("latent", "another latent", expected));
+    }
+    if !objective.of.is_balanced() && balance.of.kind() != "constant" {
+        let kinds: Vec<&str> = objective::REGISTRY.iter().filter(|o| o.is_balanced()).map(|o| o.kind()).collect();
+        let expected = format!("constant: {kind} has no reconstruction and KL to balance; {} have", kinds.join(", "));
+        return Err(Error::option("balance.kind", balance.of.kind(), expected));
+    }
+    Ok(())
 }
 
 /// Everything that can be chosen, with ranges and defaults, for pages that build their controls from it.
@@ -116,16 +147,21 @@ pub fn catalogue() -> Value {
     let list = |parameters: &[Parameter]| Value::Array(parameters.iter().map(Parameter::to_json).collect());
     let likelihoods: Vec<Value> =
         likelihood::REGISTRY.iter().map(|l| json!({ "kind": l.kind, "parameters": list(l.parameters) })).collect();
-    let objectives: Vec<Value> =
-        objective::REGISTRY.iter().map(|o| json!({ "kind": o.kind(), "parameters": list(o.parameters()) })).collect();
+    let latents: Vec<Value> =
+        latent::REGISTRY.iter().map(|l| json!({ "kind": l.kind, "parameters": list(l.parameters) })).collect();
+    let (flows, priors) = latent::catalogue();
     json!({
         "encoder": [
             { "kind": "mlp", "parameters": list(&network::MLP) },
             { "kind": "conv", "parameters": list(&network::CONV) },
             { "kind": "residual", "parameters": list(&network::RESIDUAL) },
         ],
-        "latent": [{ "kind": "gaussian", "parameters": list(&[LATENT]) }],
+        "latent": latents,
+        "flow": flows,
+        "prior": priors,
         "likelihood": likelihoods,
-        "objective": objectives,
+        "objective": objective::REGISTRY.iter().map(|o| o.to_json()).collect::<Vec<Value>>(),
+        "balance": balance::REGISTRY.iter().map(|b| b.to_json()).collect::<Vec<Value>>(),
+        "condition": condition::catalogue(),
     })
 }

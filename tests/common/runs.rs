@@ -2,7 +2,7 @@
 
 use reparam::backend::Choice;
 use reparam::rng;
-use reparam::train::{Data, Event, Session, Values};
+use reparam::train::{Data, Event, Rows, Session, Values};
 use reparam::vae::{Model, Options};
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ pub fn with(options: Value, changes: Value) -> Value {
 pub fn data<'a>(values: &'a [u8], model: &Model) -> Data<'a> {
     let event = model.options.input.shape();
     let shape = [&[values.len() / event.size()], event.dims()].concat();
-    Data::check("data", Values::U8(values), &shape, model).expect("the data fit")
+    Data::check("data", Values::U8(values), &shape, None, model).expect("the data fit")
 }
 
 /// A run from beginning to end; `budget_ms` cuts it into submits.
@@ -94,6 +94,12 @@ pub async fn train_within(budget_ms: f64, session: &mut Session, values: &[u8], 
 
 pub async fn train(session: &mut Session, values: &[u8], options: &Value) -> Vec<Event> {
     train_within(10.0, session, values, options).await
+}
+
+/// The mean and logvar of an encoding.
+pub fn normal(encoding: Vec<(String, Rows)>) -> [Rows; 2] {
+    let part = |wanted: &str| encoding.iter().find(|(name, _)| name == wanted).expect("it is given out").1.clone();
+    [part("mean"), part("logvar")]
 }
 
 /// (step, loss, reconstruction, KL) of the step events.

@@ -2,6 +2,7 @@
 
 use super::Job;
 use super::tape::room;
+use crate::ops::totals::COUNTS;
 
 /// The elements of x that are loaded at a time.
 const BLOCK: usize = 4096;
@@ -22,7 +23,7 @@ pub fn reduce(job: &mut Job) {
 /// Σ of each input, in blocks; the blocks' sums are added in double precision.
 pub fn totals(job: &mut Job) {
     for k in 0..job.loads.len() {
-        let count = job.core.get(["COUNT0", "COUNT1", "COUNT2", "COUNT3"][k]);
+        let count = job.core.get(COUNTS[k]);
         let mut total = 0.0f64;
         for start in (0..count).step_by(BLOCK) {
             let n = BLOCK.min(count - start);

@@ -129,8 +129,8 @@ fn totals(sizes: &Sizes, family: Family) -> Result<Layout> {
     let n = sizes.get("N");
     let mut constants = sizes.all();
     constants.extend([("THREADS", threads), ("PARTS", threads), ("MANY_PARTS", 1), ("STEP", 1)]);
-    constants.extend([("N1", u32::from(n > 1)), ("N2", u32::from(n > 2)), ("N3", u32::from(n > 3))]);
-    let loads = ["x0", "x1", "x2", "x3"].into_iter().take(n as usize).map(|name| (name, Width::One)).collect();
+    constants.extend(["N1", "N2", "N3", "N4", "N5"].into_iter().zip(1..).map(|(name, k)| (name, u32::from(n > k))));
+    let loads = ["x0", "x1", "x2", "x3", "x4", "x5"].into_iter().take(n as usize).map(|name| (name, Width::One)).collect();
     Ok(Layout { shader: "totals", loads, constants, groups: n })
 }
 

@@ -8,7 +8,7 @@ pub use read::{CONV, MLP, RESIDUAL};
 use crate::error::Result;
 use crate::graph::{Edge, Graph};
 use crate::nn::{self, Between, Init, Law, Layer, Norm, Params, Window};
-use crate::ops::reshape;
+use crate::ops::{concat, reshape};
 use crate::shape::Shape;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +36,18 @@ impl Network {
     }
 
     /// x: (batch, …) → (batch, out); parameters `{name}.0`, `{name}.1`, … and `{name}.head`.
-    pub fn encode(&self, g: &mut Graph, p: &mut Params, name: &str, x: Edge, out: usize, init: &str) -> Result<Edge> {
+    /// A condition, (batch, width), is read beside what the first dense layer reads.
+    #[allow(clippy::too_many_arguments)]
+    pub fn encode(
+        &self,
+        g: &mut Graph,
+        p: &mut Params,
+        name: &str,
+        x: Edge,
+        condition: Option<Edge>,
+        out: usize,
+        init: &str,
+    ) -> Result<Edge> {
         let (law, between) = (Self::law(init), self.between());
         let mut h = x;
         let mut layer = 0..;
@@ -55,6 +66,9 @@ impl Network {
             h = between.apply(g, p, &next(), h)?;
         }
         h = nn::flatten(g, h)?;
+        if let Some(condition) = condition {
+            h = concat(g, &[h, condition], 1)?;
+        }
         for size in &self.hidden {
             let name = next();
             h = nn::dense(g, p, &Layer { name: &name, out: *size, law }, h)?;

@@ -3,15 +3,17 @@
 
 use crate::error::Result;
 use crate::expr::control;
-use crate::fields::{Default, Parameter};
+use crate::fields::{Default, Kinded, Parameter};
 use crate::graph::Graph;
-use crate::vae::objective::{Loss, Objective, Terms};
+use crate::nn::Params;
+use crate::vae::objective::Objective;
+use crate::vae::terms::{Loss, Terms};
 
 pub struct Elbo;
 
-const BETA: Parameter = Parameter::number("beta", Default::Number(1.0), 0.0, 1e6).live();
+pub const BETA: Parameter = Parameter::number("beta", Default::Number(1.0), 0.0, 1e6).live();
 
-impl Objective for Elbo {
+impl Kinded for Elbo {
     fn kind(&self) -> &'static str {
         "elbo"
     }
@@ -19,9 +21,14 @@ impl Objective for Elbo {
     fn parameters(&self) -> &'static [Parameter] {
         &[BETA]
     }
+}
 
-    fn loss(&self, g: &mut Graph, terms: &Terms) -> Result<Loss> {
-        let (reconstruction, kl) = (terms.nll(g)?, terms.kl(g)?);
-        Ok(Loss::weighted(reconstruction, control(BETA.name), kl))
+impl Objective for Elbo {
+    fn is_balanced(&self) -> bool {
+        true
+    }
+
+    fn loss(&self, g: &mut Graph, _: &mut Params, terms: &Terms) -> Result<Loss> {
+        terms.balanced(g, control(BETA.name))
     }
 }

@@ -1,0 +1,47 @@
+//! What a model keeps from step to step, by name: its parameters, the optimiser's moments, and for some a critic, an average of the
+//! parameters, a multiplier. It is what a checkpoint holds.
+
+use crate::nn::{FLAT, ParamSpec, layout};
+use crate::vae::Model;
+
+/// The moments of the model's optimiser.
+pub const MOMENTS: [&str; 2] = ["adam.m", "adam.v"];
+/// The parameters of an objective's second network, and the moments of its optimiser.
+pub const CRITIC: &str = "critic";
+pub const CRITIC_MOMENTS: [&str; 2] = ["critic.adam.m", "critic.adam.v"];
+/// The average of the parameters.
+pub const EMA: &str = "ema";
+
+/// One state.
+pub struct State<'a> {
+    pub name: &'static str,
+    /// What it is made of, if it is laid out like parameters.
+    pub specs: Option<&'a [ParamSpec]>,
+    pub initial: Vec<f32>,
+}
+
+/// All states of a model, with their values at first.
+pub fn states(model: &Model) -> Vec<State<'_>> {
+    let mut list = Vec::new();
+    let groups = [(&model.specs, FLAT, MOMENTS, 0), (&model.critic, CRITIC, CRITIC_MOMENTS, model.specs.len())];
+    for (specs, name, moments, first) in groups.into_iter().filter(|(specs, ..)| !specs.is_empty()) {
+        let (offsets, size) = layout(specs);
+        let mut flat = vec![0.0f32; size];
+        for (i, (spec, offset)) in specs.iter().zip(offsets).enumerate() {
+            let values = spec.init.values(model.options.seed, first + i, spec.shape.size());
+            flat[offset..offset + values.len()].copy_from_slice(&values);
+        }
+        let is_averaged = name == FLAT && model.options.ema.is_some();
+        let average = is_averaged.then(|| State { name: EMA, specs: Some(specs), initial: flat.clone() });
+        list.push(State { name, specs: Some(specs), initial: flat });
+        list.extend(moments.map(|name| State { name, specs: Some(specs), initial: vec![0.0; size] }));
+        list.extend(average);
+    }
+    list.extend(model.kept().into_iter().map(|(name, initial)| State { name, specs: None, initial }));
+    list
+}
+
+/// The state whose parameters a model in use reads: the average, where there is one.
+pub fn in_use(model: &Model) -> &'static str {
+    if model.options.ema.is_some() { EMA } else { FLAT }
+}
