@@ -8,8 +8,8 @@
 //! | 1 | `expr`: scalar expressions, their values, WGSL text and derivatives |
 //! | 2 | `graph`: nodes, `trait Op`, launches as data |
 //! | 3 | `ops`: one file an op, one registry |
-//! | 4 | `autodiff`, `plan`: the backward half; fusion, schedule, memory |
-//! | 5 | `backend`, `nn`, `dist`: two replayers of a plan; layers; distributions |
+//! | 4 | `autodiff`, `plan`, `nn`: the backward half; fusion, schedule, memory; layers |
+//! | 5 | `backend`, `dist`: two replayers of a plan; distributions |
 //! | 6 | `vae`: encoder → q(z|x) → decoder → p(x|z), objectives |
 //! | 7 | `train`: batches, schedules, checkpoints, the run loop |
 //! | 8 | `api`: the message-shaped JavaScript surface |

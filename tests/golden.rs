@@ -8,6 +8,7 @@ mod common;
 use common::{Named, by_backend, by_oracle, wait};
 use reparam::autodiff::gradients;
 use reparam::backend::{Backend, Choice};
+use reparam::dist::likelihood::Chosen;
 use reparam::dist::{Bernoulli, Distribution, Gaussian, Normal};
 use reparam::error::Result;
 use reparam::expr::{Binary, Env, Unary, input};
@@ -15,7 +16,7 @@ use reparam::graph::{Array, Edge, Graph};
 use reparam::nn::{FLAT, Params, layout};
 use reparam::ops::{self, map, pack::Pack};
 use reparam::rng;
-use reparam::shape::{DType, Meta};
+use reparam::shape::{DType, Meta, Shape};
 use reparam::train::TrainOptions;
 use reparam::vae::terms::{Draw, Terms};
 use reparam::vae::{Model, Options};
@@ -137,6 +138,15 @@ fn build(g: &mut Graph, case: &Value, x: &[Edge]) -> Result<Edge> {
             let y = Gaussian { mean: x[0], sigma: number("sigma") }.log_prob(g, x[1])?;
             over_event(g, y)
         }
+        "likelihood" => {
+            let chosen = Chosen::read("likelihood", &params["options"]).expect("the options are valid");
+            let event = Shape::from(&g.shape(x[1]).dims()[1..]);
+            // Levels and classes are given by their number.
+            let per_step = if chosen.support().is_discrete() { 1.0 / number("last") } else { 1.0 };
+            let given = ops::scale(g, x[1], per_step)?;
+            let y = chosen.build(g, &mut Params::collector(), x[0], &event)?.log_prob(g, given)?;
+            over_event(g, y)
+        }
         "gaussian_kl" => {
             let y = Normal { mean: x[0], logvar: x[1] }.kl_to_standard(g)?;
             over_event(g, y)
@@ -193,7 +203,7 @@ fn every_operation_and_its_gradient_equal_pytorch() {
             compared += want.data.len();
         }
     }
-    assert_eq!((cases.len(), compared > 5000), (145, true), "{compared} values");
+    assert_eq!((cases.len(), compared > 5000), (152, true), "{compared} values");
     assert_eq!(backend.live_buffers().1, 0, "buffers are left over");
 }
 

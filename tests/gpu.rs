@@ -8,7 +8,7 @@ mod common;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, normal, train, with};
-use common::{check, wait};
+use common::{check, likelihoods, wait};
 use reparam::backend::{Backend, Choice};
 use reparam::ops;
 use reparam::train::Session;
@@ -34,6 +34,14 @@ fn every_operation_equals_its_oracle_on_the_gpu() {
     }
     assert!(compared > 20_000, "only {compared} values");
     assert_eq!(backend.live_buffers(), before, "buffers are left over");
+}
+
+#[test]
+fn every_likelihood_equals_its_oracle_on_the_gpu() {
+    let _alone = alone();
+    let (mut backend, _) = wait(Backend::create(Choice::WebGpu)).expect("a Vulkan driver is installed");
+    let compared = wait(likelihoods::check(&mut backend));
+    assert!(compared > 7000, "only {compared} values");
 }
 
 fn options() -> Value {

@@ -1,6 +1,10 @@
 //! Every operation's gradient, at every example of the registry, against central differences in double precision.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[allow(dead_code)] // each test file uses a part of it
+mod common;
+
+use common::likelihoods;
 use reparam::autodiff::gradients;
 use reparam::expr::{Env, input};
 use reparam::graph::{Array, Graph};
@@ -87,4 +91,28 @@ fn every_gradient_matches_finite_differences() {
         }
     }
     assert!(checks >= 1600, "only {checks} checks");
+}
+
+#[test]
+fn every_likelihood_has_the_gradient_of_its_log_prob() {
+    let mut checks = 0;
+    for (options, event) in likelihoods::cases() {
+        let likelihoods::Case { name, graph, leaves, loss, wrt } = likelihoods::case(&options, &event);
+        let values = |leaves: &common::Named| graph.eval(&Env::default(), &mut |source, _| leaves[source.label()].clone());
+        let at = |leaves: &common::Named| values(leaves)[loss.node][loss.output].data[0];
+        let all = common::by_oracle(&graph, &Env::default(), &leaves);
+        for leaf in &wrt {
+            let got = &all[&format!("d {leaf}")].data;
+            for i in (0..got.len()).step_by(got.len().div_ceil(25)) {
+                let mut moved = leaves.clone();
+                moved.get_mut(leaf).expect("it is a leaf").data[i] += STEP;
+                let above = at(&moved);
+                moved.get_mut(leaf).expect("it is a leaf").data[i] -= 2.0 * STEP;
+                let want = (above - at(&moved)) / (2.0 * STEP);
+                assert!((got[i] - want).abs() < FLOOR + 1e-6 * want.abs(), "{name}: {leaf}[{i}]: {} wants {want}", got[i]);
+                checks += 1;
+            }
+        }
+    }
+    assert!(checks > 300, "only {checks} checks");
 }

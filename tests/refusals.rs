@@ -8,8 +8,10 @@ mod common;
 use common::runs::{bars, clock, conv, create, curve, data, mlp, train, with};
 use common::wait;
 use reparam::backend::Choice;
+use reparam::dist::likelihood::REGISTRY;
 use reparam::error::Error;
 use reparam::train::{Data, Session, Values, check};
+use reparam::vae::{Model, Options};
 use serde_json::{Value, json};
 
 fn session(options: &Value) -> Session {
@@ -36,6 +38,8 @@ fn every_bad_option_of_a_model_is_refused_by_its_path() {
     };
     let mlp_with = |key: &str, value: Value| with(mlp(), json!({ key: value }));
     let image = |h: Value, w: Value, c: Value| json!({ "kind": "image", "height": h, "width": w, "channels": c });
+    let many_channels =
+        with(mlp(), json!({ "input": image(json!(2), json!(2), json!(5)), "likelihood": { "kind": "logistic_mixture" } }));
     let cases = [
         (json!(null), "options"),
         (json!([1]), "options"),
@@ -83,7 +87,14 @@ fn every_bad_option_of_a_model_is_refused_by_its_path() {
         (mlp_with("latent", json!({ "kind": "gaussian", "size": 4097 })), "latent.size"),
         (mlp_with("latent", json!({ "kind": "vq", "size": 4 })), "latent.kind"),
         (mlp_with("likelihood", json!("bernoulli")), "likelihood"),
-        (mlp_with("likelihood", json!({ "kind": "laplace" })), "likelihood.kind"),
+        (mlp_with("likelihood", json!({ "kind": "cauchy" })), "likelihood.kind"),
+        (mlp_with("likelihood", json!({ "kind": "gaussian", "scale": "free" })), "likelihood.scale"),
+        (mlp_with("likelihood", json!({ "kind": "laplace", "b": -1 })), "likelihood.b"),
+        (mlp_with("likelihood", json!({ "kind": "laplace", "scale": "optimal" })), "likelihood.scale"),
+        (mlp_with("likelihood", json!({ "kind": "logistic", "levels": 16 })), "likelihood.levels"),
+        (mlp_with("likelihood", json!({ "kind": "logistic_mixture", "components": 0 })), "likelihood.components"),
+        (mlp_with("likelihood", json!({ "kind": "categorical", "classes": 1 })), "likelihood.classes"),
+        (many_channels, "likelihood.kind"),
         (mlp_with("likelihood", json!({ "kind": "bernoulli", "sigma": 1 })), "likelihood.sigma"),
         (mlp_with("likelihood", json!({ "kind": "gaussian", "sigma": 0 })), "likelihood.sigma"),
         (mlp_with("likelihood", json!({ "kind": "gaussian", "sigma": "1" })), "likelihood.sigma"),
@@ -99,7 +110,8 @@ fn every_bad_option_of_a_model_is_refused_by_its_path() {
     for (options, path) in &cases {
         assert_eq!(&refused(check(options).err(), options), path, "{options}");
     }
-    for good in [mlp(), conv()] {
+    let kinds = REGISTRY.iter().map(|l| mlp_with("likelihood", json!({ "kind": l.kind })));
+    for good in [mlp(), conv()].into_iter().chain(kinds) {
         assert_eq!(check(&good), Ok(()));
     }
 }
@@ -213,6 +225,22 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
     let gaussian = session(&with(mlp(), json!({ "likelihood": { "kind": "gaussian" } })));
     assert!(Data::check("data", Values::F32(&spoilt(5, -1.5)), &shape, None, gaussian.model()).is_ok());
     assert!(Data::check("data", Values::F32(&spoilt(5, f32::NAN)), &shape, None, gaussian.model()).is_err());
+
+    // Levels and classes: numbers and bytes that are one of them.
+    let of_kind =
+        |likelihood: Value| Model::new(Options::read(&with(mlp(), json!({ "likelihood": likelihood }))).expect("it is valid"));
+    let logistic = of_kind(json!({ "kind": "logistic" })).expect("the shapes fit");
+    let third = of_kind(json!({ "kind": "categorical", "classes": 4 })).expect("the shapes fit");
+    for (model, fits, not) in [(&logistic, 200.0 / 255.0, 200.5 / 255.0), (&third, 2.0 / 3.0, 0.5)] {
+        let values = |x: f32| [vec![0.0; 63], vec![x]].concat();
+        assert!(Data::check("data", Values::F32(&values(fits)), &[1, 8, 8, 1], None, model).is_ok(), "{fits}");
+        let error = Data::check("data", Values::F32(&values(not)), &[1, 8, 8, 1], None, model).err();
+        assert!(matches!(&error, Some(Error::Data { path, .. }) if path == "data.values[63]"), "{error:?}");
+    }
+    let bytes = [[0, 85, 170, 255].repeat(16), vec![86; 64]].concat();
+    assert!(Data::check("data", Values::U8(&bytes), &[2, 8, 8, 1], None, &logistic).is_ok());
+    let message = Data::check("data", Values::U8(&bytes), &[2, 8, 8, 1], None, &third).expect_err("86 is no third of 255").to_string();
+    assert_eq!(message, "data.values[64]: got the byte 86, expected class k of 4 as k/3, as the likelihood wants");
 
     type Case<'a> = (&'a [f32], Option<&'a [usize]>, &'a str);
     let z_cases: [Case; 8] = [

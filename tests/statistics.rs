@@ -7,18 +7,19 @@ mod common;
 
 use std::f64::consts::TAU;
 
+use common::densities::densities;
 use common::runs::normal;
 use common::{Named, by_backend, by_oracle, wait};
 use reparam::backend::{Backend, Choice};
 use reparam::dist::likelihood::{Chosen, REGISTRY};
 use reparam::dist::{Distribution, Normal};
-use reparam::expr::{Env, input};
+use reparam::expr::Env;
 use reparam::graph::{Array, Edge, Graph};
 use reparam::io::safetensors::File;
 use reparam::nn::Params;
 use reparam::ops;
 use reparam::rng;
-use reparam::shape::Meta;
+use reparam::shape::{Meta, Shape};
 use reparam::train::{Data, Session, Values};
 use reparam::vae::Batch;
 use reparam::vae::{Model, Options};
@@ -89,8 +90,14 @@ fn options(likelihood: Value, beta: f64) -> Options {
     Options::read(&options).expect("the options are valid")
 }
 
-fn likelihoods() -> [Value; 2] {
-    [json!({ "kind": "bernoulli" }), json!({ "kind": "gaussian", "sigma": 0.7 })]
+fn likelihoods() -> [Value; 5] {
+    [
+        json!({ "kind": "bernoulli" }),
+        json!({ "kind": "gaussian", "sigma": 0.7 }),
+        json!({ "kind": "gaussian", "scale": "per_value" }),
+        json!({ "kind": "continuous_bernoulli" }),
+        json!({ "kind": "laplace", "scale": "learned", "b": 0.7 }),
+    ]
 }
 
 /// What an objective reports for n examples, and the same bound from its definition, log p(x|z) + log p(z) − log q(z|x), row by row.
@@ -160,59 +167,58 @@ fn beta_weights_the_kl_and_nothing_else() {
 
 // Likelihoods
 
-/// Values of log p(x) and of E[x] for decoder outputs and x of one length.
-fn density(chosen: &Chosen, decoded: &[f64], x: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let mut g = Graph::new();
-    let [d, given] = ["decoded", "x"].map(|name| g.input(name, Meta::f32([x.len()])));
-    let p = chosen.build(d);
-    let (log_prob, mean) = (p.log_prob(&mut g, given).expect("the shapes fit"), p.mean(&mut g).expect("the shapes fit"));
-    g.output("log_prob", log_prob);
-    // A mean may be the decoder's output itself, which is a leaf.
-    let mean = ops::map(&mut g, input(0) * 1.0 + input(1) * 0.0, &[mean, given]).expect("the shapes fit");
-    g.output("mean", mean);
-    let named = |values: &[f64]| Array::new([x.len()], values.to_vec());
-    let left = by_oracle(&g, &Env::default(), &Named::from([("decoded".to_string(), named(decoded)), ("x".to_string(), named(x))]));
-    (left["log_prob"].data.clone(), left["mean"].data.clone())
-}
-
 #[test]
 fn every_likelihood_adds_up_to_one_and_has_the_mean_it_says() {
     let mut checks = 0;
     for likelihood in REGISTRY {
-        let chosen = |options: Value| Chosen::read("likelihood", &options).expect("the options are valid");
-        // (likelihood, decoder's output, points, weights of the sum or the quadrature)
-        let mut cases: Vec<(Chosen, f64, Vec<f64>, f64)> = Vec::new();
-        match likelihood.kind {
-            "bernoulli" => {
-                for logit in [-40.0, -3.0, 0.0, 0.5, 12.0, 40.0] {
-                    cases.push((chosen(json!({ "kind": "bernoulli" })), logit, vec![0.0, 1.0], 1.0));
-                }
+        for density in densities(likelihood.kind) {
+            let name = format!("{} at {:?}", density.options, density.decoded);
+            let (log_prob, mean) = density.values();
+            let p: Vec<f64> = log_prob.iter().zip(&density.weights).map(|(l, w)| w * l.exp()).collect();
+            let total = p.iter().sum::<f64>();
+            // Up to 65,536 terms, each with a rounding of 1e-16 times an exponent of up to 50 and a sum of the same.
+            assert!((total - 1.0).abs() < 1e-12, "{name}: adds up to {total}");
+            for (k, mean) in mean.iter().enumerate() {
+                let first = p.iter().zip(&density.points).map(|(p, x)| p * x[k]).sum::<f64>();
+                let error = (first - mean).abs();
+                assert!(error < density.slack * first.abs().max(1.0), "{name}: {first} is the mean of value {k}, not {mean}");
             }
-            "gaussian" => {
-                for (sigma, mean) in [(1.0, 0.0), (0.05, -2.0), (3.0, 1.5), (1e-3, 0.5)] {
-                    // Trapezia a quarter of sigma wide, out to 10 sigma: what is left out is below 1e-22 (Poisson's formula, and the tails).
-                    let points = (-40..=40).map(|i| mean + f64::from(i) * 0.25 * sigma).collect();
-                    cases.push((chosen(json!({ "kind": "gaussian", "sigma": sigma })), mean, points, 0.25 * sigma));
-                }
-            }
-            other => panic!("say here over which points {other} is summed"),
-        }
-        for (chosen, decoded, points, weight) in cases {
-            let (log_prob, mean) = density(&chosen, &vec![decoded; points.len()], &points);
-            let p: Vec<f64> = log_prob.iter().map(|l| weight * l.exp()).collect();
-            let (total, first) = (p.iter().sum::<f64>(), p.iter().zip(&points).map(|(p, x)| p * x).sum::<f64>());
-            // 81 terms, each with a rounding of 1e-16 times an exponent of up to 50.
-            assert!((total - 1.0).abs() < 1e-12, "{} at {decoded}: adds up to {total}", likelihood.kind);
-            assert!(
-                (first - mean[0]).abs() < 1e-12 * first.abs().max(1.0),
-                "{} at {decoded}: {first}, not {}",
-                likelihood.kind,
-                mean[0]
-            );
             checks += 1;
         }
     }
-    assert_eq!(checks, 10);
+    assert_eq!(checks, 6 + 10 + 11 + 4 + 7 + 3 + 2);
+}
+
+/// Of all Normals of one σ for a batch, the optimal σ's has the highest density: n/2·(1 + log 2πσ²) with σ² the mean squared error.
+#[test]
+fn the_optimal_sigma_is_the_best_of_a_batch() {
+    let (x, decoded) = ([0.1, 0.9, 0.4, 0.0, 1.0, 0.35], [0.2, 0.5, 0.4, -0.1, 0.8, 0.0]);
+    let mut g = Graph::new();
+    let [given, mean] = ["x", "decoded"].map(|name| g.input(name, Meta::f32([3, 2])));
+    let mut p = Params::collector();
+    let mut total = |g: &mut Graph, options: Value| {
+        let chosen = Chosen::read("likelihood", &options).expect("the options are valid");
+        let px = chosen.build(g, &mut p, mean, &Shape::from([2])).expect("it is built");
+        let log_prob = px.log_prob(g, given).expect("the shapes fit");
+        ops::sum(g, log_prob, &[0, 1]).expect("it can be summed")
+    };
+    let best = total(&mut g, json!({ "kind": "gaussian", "scale": "optimal" }));
+    g.output("best", best);
+    let squared: f64 = x.iter().zip(decoded).map(|(x, m)| (x - m) * (x - m)).sum::<f64>() / 6.0;
+    let factors = [0.8, 0.99, 1.0, 1.01, 1.3];
+    for (k, factor) in factors.iter().enumerate() {
+        let of = total(&mut g, json!({ "kind": "gaussian", "sigma": squared.sqrt() * factor }));
+        g.output(&format!("of {k}"), of);
+    }
+    let named = |values: [f64; 6]| Array::new([3, 2], values.to_vec());
+    let leaves = Named::from([("x".to_string(), named(x)), ("decoded".to_string(), named(decoded))]);
+    let left = by_oracle(&g, &Env::default(), &leaves);
+    let got = left["best"].data[0];
+    assert!((got + 3.0 * (1.0 + (TAU * squared).ln())).abs() < 1e-12, "{got}");
+    for (k, factor) in factors.iter().enumerate() {
+        let of = left[&format!("of {k}")].data[0];
+        assert!(if *factor == 1.0 { (of - got).abs() < 1e-12 } else { of < got - 1e-5 }, "{factor}: {of} and {got}");
+    }
 }
 
 // Draws

@@ -7,7 +7,7 @@ mod common;
 use std::collections::HashMap;
 
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, noise, normal, train, train_within, with};
-use common::wait;
+use common::{likelihoods, wait};
 use reparam::backend::Choice;
 use reparam::error::Error;
 use reparam::io::safetensors::{File, Tensor, write};
@@ -28,6 +28,27 @@ fn a_small_vae_learns_bars() {
     assert_eq!(curve.len(), 8);
     // The entropy of the data is log 16 = 2.8 nats; untrained, 64 pixels at log 2 each are 44.
     assert!(curve[0].1[0] > 15.0 && curve[7].1[0] < 12.0, "{curve:?}");
+}
+
+#[test]
+fn every_likelihood_learns_and_is_saved_with_what_it_learnt() {
+    for (likelihood, _) in likelihoods::cases() {
+        let mut s = session(&with(mlp(), json!({ "likelihood": likelihood })));
+        let options = json!({ "steps": 120, "batchSize": 32, "learningRate": 3e-3, "logEvery": 20 });
+        let curve = curve(&wait(train(&mut s, &bars(256), &options)));
+        // A bar in eight is lit: log 2 a pixel is the worst that 8 bits need, and a few nats are soon gained.
+        assert!(curve[5].1[0] < curve[0].1[0] - 3.0, "{likelihood}: {curve:?}");
+        let bytes = wait(s.save()).expect("it is saved");
+        let file = File::read(&bytes).expect("it was just saved");
+        let own: Vec<f32> =
+            ["likelihood.logsigma", "likelihood.logb"].iter().filter_map(|n| file.tensor(n, &[1]).ok()).flatten().collect();
+        assert_eq!(own.len(), usize::from(likelihood["scale"] == "learned"), "{likelihood}");
+        // Bars of one brightness on black are far closer than the scales started at.
+        assert!(own.iter().all(|x| *x < -0.1), "{likelihood}: {own:?}");
+        let mut again = wait(Session::load(&bytes, Choice::Cpu, clock)).expect("it was just saved");
+        let means = wait(again.sample(3.0, &json!({ "seed": 1 }))).expect("the options are valid");
+        assert_eq!((&means.shape[..], means.values.iter().all(|x| x.is_finite())), (&[3, 8, 8, 1][..], true), "{likelihood}");
+    }
 }
 
 // Curves
@@ -258,7 +279,7 @@ fn batches_of_any_size_give_what_each_row_gives() {
         for row in values.chunks(64) {
             let set = data(row, &model);
             let [mean, logvar] = normal(wait(s.encode(&set)).expect("the data fit"));
-            decoded.extend(wait(s.decode(&mean.values, None)).expect("z fits").values);
+            decoded.extend(wait(s.decode(&mean.values, None, &json!({}))).expect("z fits").values);
             means.extend(mean.values);
             logvars.extend(logvar.values);
             images.extend(wait(s.reconstruct(&set)).expect("the data fit").values);
@@ -268,7 +289,7 @@ fn batches_of_any_size_give_what_each_row_gives() {
             let set = data(&values[..n * 64], &model);
             let [mean, logvar] = normal(wait(s.encode(&set)).expect("the data fit"));
             let back = wait(s.reconstruct(&set)).expect("the data fit");
-            let out = wait(s.decode(&mean.values, Some(&[n, 4]))).expect("z fits");
+            let out = wait(s.decode(&mean.values, Some(&[n, 4]), &json!({}))).expect("z fits");
             assert_eq!(
                 (&*mean.shape, &*logvar.shape, &*back.shape, &*out.shape),
                 (&[n, 4][..], &[n, 4][..], &[n, 8, 8, 1][..], &[n, 8, 8, 1][..])
@@ -300,7 +321,7 @@ fn samples_depend_on_their_seed_and_temperature_alone() {
     assert_ne!(sample(20, json!({})), sample(20, json!({})), "without a seed every call draws anew");
     let cold = sample(3, json!({ "temperature": 0 })).values;
     assert!(cold[..64] == cold[64..128] && cold[..64] == cold[128..], "at temperature 0 all samples are the prior's mean");
-    assert_eq!(cold[..64], wait(s.decode(&[0.0; 4], None)).expect("z fits").values);
+    assert_eq!(cold[..64], wait(s.decode(&[0.0; 4], None, &json!({}))).expect("z fits").values);
 }
 
 /// The model with a log-variance of −14 everywhere, at which a draw is the mean but for 9e-4.

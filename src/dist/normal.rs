@@ -1,4 +1,4 @@
-//! The diagonal Normal N(mean, exp(logvar)); mean, logvar: (batch, size).
+//! The diagonal Normal N(mean, exp(logvar)); mean: (batch, …); logvar: of the same shape, or one that broadcasts to it.
 
 use crate::dist::Distribution;
 use crate::error::Result;

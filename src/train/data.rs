@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::dist::likelihood::Support;
 use crate::error::{Error, Result};
 use crate::fields::{Fields, show};
 use crate::shape::{DType, Meta, Shape};
@@ -60,19 +59,13 @@ impl<'a> Data<'a> {
                 format!("{} for the shape {shape}", shape.size()),
             ));
         }
-        if let Values::F32(v) = values {
-            let support = model.options.likelihood.likelihood.support;
-            let is_in = |x: &f32| match support {
-                Support::Unit => (0.0..=1.0).contains(x),
-                Support::Real => x.is_finite(),
-            };
-            if let Some(i) = v.iter().position(|x| !is_in(x)) {
-                let expected = match support {
-                    Support::Unit => "a number from 0 to 1, as the likelihood wants",
-                    Support::Real => "a finite number",
-                };
-                return Err(Error::data(format!("{what}.values[{i}]"), v[i], expected));
-            }
+        let support = model.options.likelihood.support();
+        let fault = match values {
+            Values::U8(v) => v.iter().position(|x| !support.holds_byte(*x)).map(|i| (i, format!("the byte {}", v[i]))),
+            Values::F32(v) => v.iter().position(|x| !support.holds(*x)).map(|i| (i, v[i].to_string())),
+        };
+        if let Some((i, got)) = fault {
+            return Err(Error::data(format!("{what}.values[{i}]"), got, support.wanted()));
         }
         let labels = match &model.options.condition {
             None => {

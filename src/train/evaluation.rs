@@ -86,7 +86,11 @@ impl Session {
         let (seed, samples) = (crate::vae::seed(&fields)?, fields.integer(&SAMPLES)?);
         let objective = &self.model.options.objective;
         if objective.of.is_deterministic(&objective.values) {
-            return Err(Error::option("objective.kind", objective.of.kind(), "an objective with noise: without, q(z|x) has no density"));
+            return Err(Error::option(
+                "objective.kind",
+                objective.of.kind(),
+                "an objective with noise: without, q(z|x) has no density",
+            ));
         }
         let (n, dtype) = (data.rows(), data.dtype());
         let draws = WEIGHED_DRAWS.min(samples);

@@ -88,11 +88,12 @@ impl Model {
             h = ops::concat(g, &[h, condition], 1)?;
         }
         let event = self.options.input.shape();
-        self.options.decoder.decode(g, p, "decoder", h, &event, self.options.init)
+        let decoded = self.options.likelihood.decoded(&event)?;
+        self.options.decoder.decode(g, p, "decoder", h, &decoded, self.options.init)
     }
 
-    pub fn likelihood(&self, _: &mut Graph, _: &mut Params, decoded: Edge) -> Result<Box<dyn Distribution>> {
-        Ok(self.options.likelihood.build(decoded))
+    pub fn likelihood(&self, g: &mut Graph, p: &mut Params, decoded: Edge) -> Result<Box<dyn Distribution>> {
+        self.options.likelihood.build(g, p, decoded, &self.options.input.shape())
     }
 
     fn condition(&self, g: &mut Graph, p: &mut Params, labels: Option<Edge>, is_training: bool) -> Result<Option<Edge>> {

@@ -1,5 +1,7 @@
 //! What several test files share: a graph's values by the oracle and by a backend, and registry-wide parity of the two.
 
+pub mod densities;
+pub mod likelihoods;
 pub mod runs;
 
 use std::collections::HashMap;

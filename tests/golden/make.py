@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Categorical, ContinuousBernoulli, Laplace, Normal, kl_divergence
 
 from threefry import KNOWN_ANSWERS, permutation, threefry2x32
 
@@ -306,6 +306,79 @@ generator = {
     "order": [{"seed": list((seed & 0xFFFFFFFF, seed >> 32)), "epoch": epoch, "permutation": permutation(seed, epoch, n).tolist()}
               for seed, epoch, n in [(0, 0, 10), (0, 1, 10), (7, 0, 33), (0x123456789ABCDEF0, 3, 70), (1, 0, 1)]],
 }
+
+
+# Likelihoods: decoder outputs and x (levels and classes by their number), nats, summed over the last axis. They have a generator of
+# their own, so that what stands above is what it was before them.
+
+rng = np.random.default_rng(20260101)
+
+
+def likelihood(options, log_prob, decoded, x, **params):
+    case("likelihood", log_prob, decoded, x, options=options, **params)
+
+
+def numbers(n, shape):
+    """Some of 0 ... n - 1, both ends among them."""
+    k = rng.integers(0, n, size=shape)
+    k.flat[:2] = 0, n - 1
+    return torch.tensor(k)
+
+
+likelihood({"kind": "continuous_bernoulli"}, lambda l, x: ContinuousBernoulli(logits=l).log_prob(x).sum(-1),
+           grid((4, 5), -6, 6), grid((4, 5), 0, 1))
+likelihood({"kind": "laplace", "b": 0.5}, lambda mean, x: Laplace(mean, 0.5).log_prob(x).sum(-1), grid((3, 5)), even((3, 5)))
+
+
+def per_value(decoded, x):
+    mean, logvar = decoded.chunk(2, -1)
+    return Normal(mean, torch.exp(0.5 * logvar)).log_prob(x).sum(-1)
+
+
+likelihood({"kind": "gaussian", "scale": "per_value"}, per_value, grid((2, 3, 2, 4)), grid((2, 3, 2, 2), 0, 1))
+
+
+def classes(n):
+    return lambda l, k: Categorical(logits=l.reshape(*k.shape, n)).log_prob(k).sum(-1)
+
+
+likelihood({"kind": "categorical", "classes": 4}, classes(4), grid((3, 2, 2, 8), -4, 4), numbers(4, (3, 2, 2, 2)), last=3)
+
+
+def log_mass(x, mean, log_scale):
+    """Salimans et al. 2017, as in PixelCNN++'s `discretized_mix_logistic_loss`; x in -1 ... 1."""
+    inv = torch.exp(-log_scale.clamp(min=-7.0))
+    plus, minus = inv * (x - mean + 1 / 255), inv * (x - mean - 1 / 255)
+    inside = torch.log(torch.sigmoid(plus) - torch.sigmoid(minus))
+    return torch.where(x < -0.999, plus - F.softplus(plus), torch.where(x > 0.999, -F.softplus(minus), inside))
+
+
+def logistic(decoded, k):
+    mean, log_scale = decoded.chunk(2, -1)
+    return log_mass(k / 255 * 2 - 1, mean, log_scale).sum(-1)
+
+
+likelihood({"kind": "logistic"}, logistic, grid((4, 10), -1.5, 1.5), numbers(256, (4, 5)), last=255)
+
+
+def mixture(n, channels):
+    """Logits, means, log scales, coefficients: n a channel, or a pair of channels."""
+    def log_prob(decoded, k):
+        x = k / 255 * 2 - 1
+        parts = decoded.split(n, -1)
+        logits, means, log_scales, coefficients = parts[0], parts[1:1 + channels], parts[1 + channels:1 + 2 * channels], list(parts[1 + 2 * channels:])
+        joint = torch.log_softmax(logits, -1)
+        for j in range(channels):
+            mean = means[j]
+            for i in range(j):
+                mean = mean + torch.tanh(coefficients.pop(0)) * x[..., i:i + 1]
+            joint = joint + log_mass(x[..., j:j + 1], mean, log_scales[j])
+        return torch.logsumexp(joint, -1).sum(-1)
+    return log_prob
+
+
+likelihood({"kind": "logistic_mixture", "components": 2}, mixture(2, 1), grid((3, 2, 2, 6), -1.5, 1.5), numbers(256, (3, 2, 2, 1)), last=255)
+likelihood({"kind": "logistic_mixture", "components": 3}, mixture(3, 3), grid((2, 2, 2, 30), -1, 1), numbers(256, (2, 2, 2, 3)), last=255)
 
 
 def write(name, text):
