@@ -34,7 +34,7 @@ export async function buildLib() {
   run(process.execPath, [path("node_modules/typescript/bin/tsc"), "-p", "tsconfig.lib.json"]);
   const { build } = await import("rolldown");
   await build({
-    input: Object.fromEntries(["index", "core", "worker"].map((name) => [name, path("build/lib", `${name}.js`)])),
+    input: Object.fromEntries(["index", "core", "worker", "sprites"].map((name) => [name, path("build/lib", `${name}.js`)])),
     resolve: { alias: { "#wasm": path("build/wasm/reparam.js") } },
     output: { dir: path("dist"), cleanDir: true, chunkFileNames: "[name].js", comments: false }, // left readable: minifiers write `./worker.js` in backticks, which not every bundler follows
   });
