@@ -55,8 +55,8 @@ export async function buildSite() {
 
 /** The digits as the playground fetches them. */
 export async function digits() {
-  const { prepareData } = await import("./data.mjs");
-  prepareData({ log: console.log });
+  const { prepare } = await import("./data.mjs");
+  await prepare("digits", { log: console.log });
 }
 
 const PARTS = { wasm: buildWasm, lib: buildLib, site: buildSite };
