@@ -34,7 +34,7 @@ export async function buildLib() {
   run(process.execPath, [path("node_modules/typescript/bin/tsc"), "-p", "tsconfig.lib.json"]);
   const { build } = await import("rolldown");
   await build({
-    input: Object.fromEntries(["index", "core", "worker"].map((name) => [name, path("build/lib", `${name}.js`)])),
+    input: Object.fromEntries(["index", "core", "worker", "sprites"].map((name) => [name, path("build/lib", `${name}.js`)])),
     resolve: { alias: { "#wasm": path("build/wasm/reparam.js") } },
     output: { dir: path("dist"), cleanDir: true, chunkFileNames: "[name].js", comments: false }, // left readable: minifiers write `./worker.js` in backticks, which not every bundler follows
   });
@@ -55,8 +55,8 @@ export async function buildSite() {
 
 /** The digits as the playground fetches them. */
 export async function digits() {
-  const { prepareData } = await import("./data.mjs");
-  prepareData({ log: console.log });
+  const { prepare } = await import("./data.mjs");
+  await prepare("digits", { log: console.log });
 }
 
 const PARTS = { wasm: buildWasm, lib: buildLib, site: buildSite };

@@ -17,8 +17,8 @@ export function say(text) {
 const { RUSTFLAGS, CARGO_ENCODED_RUSTFLAGS, ...environment } = process.env;
 
 /** Runs a program, its output shown as it comes; `otherwise` is the sentence for when it fails. */
-export function run(command, args, { env = {}, otherwise = `${[command, ...args].join(" ")} failed: see above.` } = {}) {
-  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit", env: { ...environment, ...env } });
+export function run(command, args, { cwd = ROOT, env = {}, otherwise = `${[command, ...args].join(" ")} failed: see above.` } = {}) {
+  const { status } = spawnSync(command, args, { cwd, stdio: "inherit", env: { ...environment, ...env } });
   if (status !== 0) throw new Failure(otherwise);
 }
 

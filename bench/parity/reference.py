@@ -5,7 +5,7 @@
 
 mlp    784-400-20-400-784
 conv   28 x 28, convolutions of 32, 32, 64, 64 channels (kernel 4, stride 2, padding 1), dense 256, z of 20, and the mirror of it
-Both   ReLU, Bernoulli on grey values x/255, loss = -ELBO in nats per digit, Adam 1e-3 (0.9, 0.999, 1e-8).
+Both   ReLU (or --activation), Bernoulli on grey values x/255, loss = -ELBO in nats per digit, Adam 1e-3 (0.9, 0.999, 1e-8).
 
 Weights: dense [in, out]; (transposed) convolution [kh, kw, ci, co], flattened in NHWC order. Without a file: PyTorch's own
 initialisation, U(-1/sqrt(fan_in), 1/sqrt(fan_in)). Other tensors in the file are ignored.
@@ -114,17 +114,20 @@ def normal(seed, step, shape):
     return (math.sqrt(2) * torch.erfinv(u)).reshape(shape)
 
 
-def terms(net, params, x, seed, step):
+ACTIVATIONS = {"relu": torch.relu, "silu": F.silu}
+
+
+def terms(net, params, x, seed, step, activation=torch.relu):
     """x: (batch, 784) in 0..1 -> reconstruction, kl: (batch,), nats, from one z each."""
     encoder, head, decoder = net
     h = x
     for layer in encoder:
-        h = torch.relu(run_layer(params, layer, h))
+        h = activation(run_layer(params, layer, h))
     mean, logvar = run_layer(params, head, h).chunk(2, -1)
     logvar = torch.clamp(logvar, -14.0, 10.0)
     h = mean + torch.exp(0.5 * logvar) * normal(seed, step, mean.shape)
     for layer in decoder[:-1]:
-        h = torch.relu(run_layer(params, layer, h))
+        h = activation(run_layer(params, layer, h))
     logits = run_layer(params, decoder[-1], h).reshape(len(x), -1)  # one channel: NCHW is NHWC
     reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
     kl = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(-1)
@@ -147,10 +150,10 @@ def scaled(rows):
 
 
 @torch.no_grad()
-def evaluate(net, params, rows):
+def evaluate(net, params, rows, activation):
     sums = np.zeros(2)
     for i, part in enumerate(rows.split(EVALUATION_BATCH)):
-        sums += [t.double().sum().item() for t in terms(net, params, scaled(part), EVALUATION_SEED, i)]
+        sums += [t.double().sum().item() for t in terms(net, params, scaled(part), EVALUATION_SEED, i, activation)]
     reconstruction, kl = sums / len(rows)
     return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
 
@@ -175,7 +178,7 @@ def train(net, params, train_rows, test_rows, args):
     epochs, curve, window = [], [], []
     for step in range(1, n_steps + 1):
         x = scaled(train_rows[torch.from_numpy(next(order))])
-        reconstruction, kl = (t.mean() for t in terms(net, params, x, args.seed, step))
+        reconstruction, kl = (t.mean() for t in terms(net, params, x, args.seed, step, ACTIVATIONS[args.activation]))
         optimiser.zero_grad()
         (reconstruction + kl).backward()
         optimiser.step()
@@ -187,7 +190,7 @@ def train(net, params, train_rows, test_rows, args):
         ours = args.follow and Path(args.follow) / f"{step}.safetensors"
         epoch = step * args.batch // n
         if step == math.ceil(epoch * n / args.batch) and epoch or step == n_steps or ours and ours.exists():
-            epochs.append({"step": step, "epoch": step * args.batch / n, **evaluate(net, params, test_rows)})
+            epochs.append({"step": step, "epoch": step * args.batch / n, **evaluate(net, params, test_rows, ACTIVATIONS[args.activation])})
             print(json.dumps(epochs[-1]), file=sys.stderr, flush=True)
         if ours and ours.exists():
             take_over(ours, [*encoder, head, *decoder], params, optimiser, step)
@@ -206,6 +209,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("weights", nargs="?", help=".safetensors with the initial weights")
     p.add_argument("--net", choices=["mlp", "conv"], default="mlp")
+    p.add_argument("--activation", choices=list(ACTIVATIONS), default="relu")
     p.add_argument("--epochs", type=int, default=10)
     p.add_argument("--steps", type=int, help="instead of --epochs")
     p.add_argument("--batch", type=int, default=128)
@@ -227,7 +231,7 @@ def main():
     values = from_file(layers, args.weights) if args.weights else drawn(layers)
     params = {name: (value * (1 + args.jitter * torch.randn_like(value))).requires_grad_() for name, value in values.items()}
     report = {
-        "net": args.net, "weights": Path(args.weights).name if args.weights else None, "seed": args.seed, "jitter": args.jitter,
+        "net": args.net, "activation": args.activation, "weights": Path(args.weights).name if args.weights else None, "seed": args.seed, "jitter": args.jitter,
         "batch": args.batch, "threads": args.threads, "torch": torch.__version__, "parameters": sum(t.numel() for t in params.values()),
         **train(net, params, digits(folder, "train-images-idx3-ubyte", 60_000), digits(folder, "t10k-images-idx3-ubyte", 10_000), args),
     }

@@ -68,14 +68,14 @@ impl Chosen {
         Ok(Chosen { likelihood, values })
     }
 
-    /// What it asks of x.
-    pub fn support(&self) -> Support {
-        (self.likelihood.support)(&self.values)
-    }
-
     /// Whether x lies in [0, 1].
     pub fn is_unit(&self) -> bool {
         self.support() != Support::Real
+    }
+
+    /// What it asks of x.
+    pub fn support(&self) -> Support {
+        (self.likelihood.support)(&self.values)
     }
 
     /// The shape of an example of the decoder's output, given that of x: its last axis is longer.

@@ -49,7 +49,7 @@ impl Op for WriteTotals {
     fn launch(&self, inputs: &[&Meta], _: &[Meta]) -> Launch {
         let n = inputs.len() - 1;
         let mut consts = vec![("N", n as u32)];
-        consts.extend(COUNTS.iter().enumerate().map(|(k, name)| (*name, inputs.get(k + 1).map_or(0, |m| m.shape.size() as u32))));
+        consts.extend(COUNTS.iter().zip(&inputs[1..]).map(|(name, m)| (*name, m.shape.size() as u32)));
         Launch::Core(Core {
             shader: "totals",
             consts,

@@ -88,8 +88,8 @@ impl Model {
             h = ops::concat(g, &[h, condition], 1)?;
         }
         let event = self.options.input.shape();
-        let wide = self.options.likelihood.decoded(&event)?;
-        self.options.decoder.decode(g, p, "decoder", h, &wide, self.options.init)
+        let decoded = self.options.likelihood.decoded(&event)?;
+        self.options.decoder.decode(g, p, "decoder", h, &decoded, self.options.init)
     }
 
     pub fn likelihood(&self, g: &mut Graph, p: &mut Params, decoded: Edge) -> Result<Box<dyn Distribution>> {

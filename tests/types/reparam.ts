@@ -2,6 +2,7 @@
 import { ReparamError, Vae } from "reparam";
 import type { Data, TrainEvent, TrainOptions, VaeOptions } from "reparam";
 import { Vae as CoreVae } from "reparam/core";
+import { sprite, sprites } from "reparam/data";
 import wasm from "reparam/reparam_bg.wasm";
 
 const options = {
@@ -25,6 +26,12 @@ const options = {
 ({ steps: 1, epochs: 1 }) satisfies TrainOptions;
 // @ts-expect-error: 64-bit floats
 ({ values: new Float64Array(1), shape: [1] }) satisfies Data;
+
+sprites({ size: 64, n: 2 }) satisfies Data;
+// @ts-expect-error: a size that there is not
+sprites({ size: 28 });
+// @ts-expect-error: four factors of five
+sprite([0, 0, 0, 0], 64);
 
 export async function use(data: Data): Promise<number> {
   await using vae: Vae = await Vae.create({ ...options, worker: () => new Worker("w.js"), wasm });

@@ -1,0 +1,8 @@
+/**
+ * The experiments, one word each: `experiments/WORD.mjs` has as default
+ *   { name, title, data: names of the sets it reads from files, run(ctx) → { epochs, seeds, rows, pictures? } }.
+ * A row is { row: what it is about, column: number or one for each seed, … }; `ctx` is described in fit.mjs.
+ */
+export const EXPERIMENTS = ["elbo-digits", "sprites-vae"];
+
+export const load = async (name) => (await import(`./experiments/${name}.mjs`)).default;
