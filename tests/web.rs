@@ -8,7 +8,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, mlp, train};
-use common::{Named, by_backend, check};
+use common::{Named, by_backend, check, likelihoods};
 use reparam::backend::gpu::{Family, SHADERS, module};
 use reparam::backend::{Backend, Choice};
 use reparam::error::Result;
@@ -81,7 +81,16 @@ async fn every_operation_equals_its_oracle_on_webgpu() {
     }
 }
 
-/// The test above has compiled every shader that there is.
+#[wasm_bindgen_test]
+async fn every_likelihood_equals_its_oracle_on_webgpu() {
+    let (mut backend, _) = Backend::create(Choice::WebGpu).await.expect("Chromium offers WebGPU");
+    let start = js_sys::Date::now();
+    let compared = likelihoods::check(&mut backend).await;
+    assert!(compared > 7000, "only {compared} values");
+    console_log!("{compared} values, {} s", (js_sys::Date::now() - start) / 1000.0);
+}
+
+/// The first test has compiled every shader that there is.
 #[wasm_bindgen_test]
 fn every_shader_is_used_by_an_example() {
     let mut used = BTreeSet::new();
