@@ -239,7 +239,8 @@ fn every_bad_data_set_is_refused_by_its_path_and_the_model_stays_of_use() {
     }
     let bytes = [[0, 85, 170, 255].repeat(16), vec![86; 64]].concat();
     assert!(Data::check("data", Values::U8(&bytes), &[2, 8, 8, 1], None, &logistic).is_ok());
-    let message = Data::check("data", Values::U8(&bytes), &[2, 8, 8, 1], None, &third).expect_err("86 is no third of 255").to_string();
+    let message =
+        Data::check("data", Values::U8(&bytes), &[2, 8, 8, 1], None, &third).expect_err("86 is no third of 255").to_string();
     assert_eq!(message, "data.values[64]: got the byte 86, expected class k of 4 as k/3, as the likelihood wants");
 
     type Case<'a> = (&'a [f32], Option<&'a [usize]>, &'a str);

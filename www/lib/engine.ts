@@ -92,13 +92,15 @@ export class Engine {
       case "set":
         return this.alive().set(call.controls);
       case "evaluate":
-        return this.alive().evaluate(call.data.values, call.data.shape, call.options);
+        return this.alive().evaluate(call.data, call.options);
+      case "logLikelihood":
+        return this.alive().logLikelihood(call.data, call.options);
       case "encode":
-        return this.alive().encode(call.data.values, call.data.shape);
+        return this.alive().encode(call.data);
       case "decode":
-        return this.alive().decode(call.z, call.shape);
+        return this.alive().decode(call.z, call.shape, call.options);
       case "reconstruct":
-        return this.alive().reconstruct(call.data.values, call.data.shape);
+        return this.alive().reconstruct(call.data);
       case "sample":
         return this.alive().sample(call.n, call.options);
       case "save":
@@ -107,7 +109,7 @@ export class Engine {
   }
 
   private async begin({ id, data, validation, options }: Extract<Request, { kind: "train" }>): Promise<void> {
-    await this.alive().begin(data.values, data.shape, data.labels, options, validation);
+    await this.alive().begin(data, options, validation);
     this.run = id;
     this.reply({ kind: "progress", id, events: [], state: stateOf(this.alive(), true) });
   }

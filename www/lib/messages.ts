@@ -15,8 +15,9 @@ export type Call =
   /** Ends the training that runs; done with nothing to end. */
   | { kind: "stop" }
   | { kind: "evaluate"; data: OwnData; options: unknown }
+  | { kind: "logLikelihood"; data: OwnData; options: unknown }
   | { kind: "encode"; data: OwnData }
-  | { kind: "decode"; z: Float32Array<ArrayBuffer>; shape: number[] | undefined }
+  | { kind: "decode"; z: Float32Array<ArrayBuffer>; shape: number[] | undefined; options: unknown }
   | { kind: "reconstruct"; data: OwnData }
   | { kind: "sample"; n: number; options: unknown }
   | { kind: "save" };
@@ -29,6 +30,7 @@ export interface Answers {
   train: void;
   stop: void;
   evaluate: Figures;
+  logLikelihood: Values;
   encode: Encoding;
   decode: Values;
   reconstruct: Values;
