@@ -31,7 +31,7 @@ async function trainAt(url, where = {}) {
 }
 
 test("the tarball holds dist, package.json and the README alone", () => {
-  const others = lab.package.files.filter((path) => !/^dist\/[\w.-]+\.(js|d\.ts|wasm)$/.test(path));
+  const others = lab.package.files.filter((path) => !/^dist\/([\w-]+\/[\w-]+\.d\.ts|[\w.-]+\.(js|d\.ts|wasm))$/.test(path));
   assert.deepEqual(others.filter((path) => !/^(README\.md|LICENSE)$/.test(path)), ["package.json"]);
 });
 
