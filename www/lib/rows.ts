@@ -62,7 +62,7 @@ export function readPosterior(given: Posterior, path: string, wanted: Wanted = {
 
 /** Checks one vector, of `size` elements where that is given. */
 export function readPoint(given: Point, path: string, size?: number): Point {
-  checkReals(given, path, size ?? given?.length, size === undefined ? [] : [size]);
+  checkReals(given, path, size ?? given?.length ?? 0, size === undefined ? [] : [size]);
   if (given.length === 0) throw invalid("invalid-data", path, "no values", "at least one");
   return given;
 }
@@ -72,6 +72,7 @@ export function readLabels(given: Labels, path: string, rows: number): { labels:
   if (!(given instanceof Uint8Array || given instanceof Uint16Array || given instanceof Uint32Array || Array.isArray(given)))
     throw invalid("invalid-data", path, nameOf(given), "a Uint8Array, Uint16Array, Uint32Array or array of numbers");
   if (given.length !== rows) throw invalid("invalid-data", path, `${given.length} labels`, `${rows}, one for each row`);
+  if (rows === 0) throw invalid("invalid-data", path, "no labels", "at least one");
   let classes = 0;
   for (let i = 0; i < rows; i++) {
     const label = given[i];

@@ -12,7 +12,7 @@ export function centroid(codes: Rows): Float32Array<ArrayBuffer> {
 
 /**
  * The mean of the codes labelled `label` minus the mean of the others: (size). Codes are (n, size), one label each.
- * Larsen et al. 2016, §4.2; `label` is 1 if left out, for labels that say whether an example has the attribute.
+ * Larsen et al. 2016; `label` is 1 if left out, for labels that say whether an example has the attribute.
  */
 export function attributeVector(codes: Rows, labels: Labels, label = 1): Float32Array<ArrayBuffer> {
   const table = readRows(codes, "codes", { minRows: 2 });

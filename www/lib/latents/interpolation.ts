@@ -16,7 +16,7 @@ export function lerp(a: Point, b: Point, t: number): Float32Array<ArrayBuffer> {
 
 /**
  * The direction turns by equal angles from a's to b's while the norm goes evenly from |a| to |b|: (size).
- * Where |a| = |b| this is sin((1 − t)Ω)/sin Ω · a + sin(tΩ)/sin Ω · b, Ω being the angle between them: Shoemake 1985, §3.3.
+ * Where |a| = |b| this is sin((1 − t)Ω)/sin Ω · a + sin(tΩ)/sin Ω · b, Ω being the angle between them: Shoemake 1985.
  * A point at 0 has no direction and takes the other's. Opposite points are joined by way of a fixed direction perpendicular to a; in one
  * dimension there is none, and the way is straight.
  */
