@@ -22,6 +22,7 @@ export const STREAM = {
   posterior: (1 << 24) + 3,
   votes: (1 << 24) + 4,
   trees: (1 << 24) + 5,
+  ties: (1 << 24) + 6,
 } as const;
 
 /** Both words of the output, unsigned. */

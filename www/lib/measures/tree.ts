@@ -21,13 +21,14 @@ export function sortedRows(columns: readonly Float64Array[]): Uint32Array[] {
 }
 
 /**
- * A tree of at most `depth` splits one below another, each taken where the Gini impurity falls most. columns: each (n), with `orders`
- * from `sortedRows`; weights: how often each row counts, (n).
+ * A tree of at most `depth` splits one below another, each taken where the Gini impurity falls most; of columns where it falls as much, which
+ * small nodes have often, by the draws. columns: each (n), with `orders` from `sortedRows`; weights: how often each row counts, (n).
  */
-export function growTree(columns: readonly Float64Array[], orders: readonly Uint32Array[], factor: DiscreteFactor, weights: Float64Array, depth: number): Tree {
+export function growTree(columns: readonly Float64Array[], orders: readonly Uint32Array[], factor: DiscreteFactor, weights: Float64Array, depth: number, draws: Draws): Tree {
   const importance = new Float64Array(columns.length);
   const there = orders.map((order) => order.filter((row) => weights[row] > 0));
-  const root = grow({ columns, factor, weights, importance }, there, depth);
+  let tickets = 0;
+  const root = grow({ columns, factor, weights, importance, ticket: () => draws.word(tickets++) }, there, depth);
   const whole = importance.reduce((a, b) => a + b, 0);
   const predict = (row: number) => {
     let node = root;
@@ -42,6 +43,8 @@ interface Growing {
   factor: DiscreteFactor;
   weights: Float64Array;
   importance: Float64Array;
+  /** A new random number. */
+  ticket: () => number;
 }
 
 function grow(growing: Growing, orders: Uint32Array[], depth: number): Node {
@@ -58,16 +61,24 @@ function grow(growing: Growing, orders: Uint32Array[], depth: number): Node {
   return { level, split: { column: best.column, threshold: best.threshold, below, above } };
 }
 
+interface Split {
+  column: number;
+  threshold: number;
+  gain: number;
+  /** Decides between equal gains. */
+  lot: number;
+}
+
 const SMALLEST_GAIN = 1e-9; // of the node's weight: rounding gives less, a split of use more
 
 /** The split with the largest Σ_c l_c²/|l| + Σ_c r_c²/|r| − Σ_c n_c²/|n|, which is how far the weighted Gini impurity falls. */
-function bestSplit({ columns, factor, weights }: Growing, orders: readonly Uint32Array[], counts: Float64Array): { column: number; threshold: number; gain: number } | undefined {
+function bestSplit({ columns, factor, weights, ticket }: Growing, orders: readonly Uint32Array[], counts: Float64Array): Split | undefined {
   const whole = counts.reduce((a, b) => a + b, 0);
   const squares = counts.reduce((sum, count) => sum + count * count, 0);
-  let best: { column: number; threshold: number; gain: number } | undefined;
-  let most = SMALLEST_GAIN * whole;
+  let best: Split | undefined;
   orders.forEach((order, column) => {
     const values = columns[column];
+    const lot = ticket();
     const left = new Float64Array(factor.levels);
     let [leftWeight, leftSquares, rightSquares] = [0, 0, squares];
     for (let place = 0; place < order.length - 1; place++) {
@@ -81,7 +92,8 @@ function bestSplit({ columns, factor, weights }: Growing, orders: readonly Uint3
       const [here, next] = [values[order[place]], values[order[place + 1]]];
       if (here === next) continue;
       const gain = leftSquares / leftWeight + rightSquares / (whole - leftWeight) - squares / whole;
-      if (gain > most) [best, most] = [{ column, threshold: here + (next - here) / 2, gain }, gain];
+      const isBest = best === undefined ? gain > SMALLEST_GAIN * whole : gain > best.gain || (gain === best.gain && lot > best.lot);
+      if (isBest) best = { column, threshold: here + (next - here) / 2, gain, lot };
     }
   });
   return best;
@@ -104,7 +116,7 @@ export function growForest(columns: readonly Float64Array[], factor: DiscreteFac
     const draws = new Draws(seed, STREAM.trees, index);
     const weights = new Float64Array(n);
     for (let i = 0; i < n; i++) weights[draws.integer(i, n)]++;
-    const tree = growTree(columns, orders, factor, weights, depth);
+    const tree = growTree(columns, orders, factor, weights, depth, new Draws(seed, STREAM.ties, index));
     tree.importance.forEach((part, column) => (importance[column] += part / trees));
     for (let i = 0; i < n; i++) if (weights[i] === 0) votes[i * factor.levels + tree.predict(i)]++;
   }
