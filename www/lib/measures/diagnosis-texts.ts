@@ -6,7 +6,7 @@ export interface FindingText {
   tryThis: readonly string[];
 }
 
-const KL_WEAKER = "Raise β from 0 to 1 over the first quarter of the training (KL warm-up).";
+const KL_WEAKER = "Raise β from 0 to its value over the first quarter of the training (KL warm-up).";
 
 export const FINDING_TEXTS = {
   "non-finite": {
@@ -35,15 +35,19 @@ export const FINDING_TEXTS = {
     tryThis: ["Make the latent smaller: {active} dimensions carry all there is.", KL_WEAKER, "Lower β if more dimensions should take part."],
   },
   "kl-too-strong": {
-    message: "The KL fell from {before} to {recent} nats per example while the reconstruction got worse by {worse} nats, at β = {beta}.",
+    message: "At β = {beta}, {dead} of {size} dimensions of the latent carry less than {threshold} nats per example and the KL is {kl} nats in all: likeness to the prior outweighs the reconstruction.",
     tryThis: ["Lower β: at 1 the loss is a bound of the likelihood, above 1 it buys independent dimensions with blur.", KL_WEAKER],
+  },
+  "kl-taking-over": {
+    message: "The KL fell from {before} to {recent} nats per example while the reconstruction got worse by {worse} nats, at β = {beta}.",
+    tryThis: ["Lower β, or stop raising it: where it was before the KL fell, the code told more.", "Raise it more slowly, so that the decoder learns to need the code first."],
   },
   "kl-too-weak": {
     message: "Each of the {active} dimensions in use carries {each} nats per example, at β = {beta}: codes lie so close that most draws from the prior fall between them, and samples will look worse than reconstructions.",
     tryThis: ["Raise β.", "Draw from a sampler fitted to the codes, a Gaussian mixture, in place of the prior.", "Give the latent more dimensions, so that each has less to carry."],
   },
   plateau: {
-    message: "The loss has stayed at {recent} nats per example over the last {steps} steps: it fell by {fall} nats, and its noise is {noise} nats.",
+    message: "The loss has stayed at {recent} nats per example over the last {steps} steps: from the first half of them to the second its mean changed by {change} nats, with a standard error of {noise}.",
     tryThis: ["Let the learning rate fall: a cosine schedule, or a third of it.", "Give the encoder and the decoder more units.", "Stop here if the samples are good enough."],
   },
 } as const satisfies Record<string, FindingText>;

@@ -42,8 +42,8 @@ const COLLAPSED_NATS = 0.1;
 const CROWDED_NATS = 6;
 /** A fall of the KL that counts, as a share of it. */
 const KL_FALL = 0.2;
-/** A fall of the loss that counts, as a share of what it fell in all. */
-const LOSS_FALL = 0.005;
+/** A change of the loss that counts, as a share of what it changed in all. */
+const LOSS_CHANGE = 0.005;
 /** Standard errors that a difference must exceed to be one. */
 const STANDARD_ERRORS = 3;
 
@@ -55,12 +55,11 @@ export function diagnose({ history, klPerDimension, beta = 1 }: Symptoms): Findi
   const broken = notFinite(history);
   if (broken) return [broken];
   if (history.length < FEWEST_EVENTS) return [];
-  const risen = exploding(history);
+  const takenOver = takingOver(history, beta);
+  const risen = takenOver ? undefined : exploding(history);
   if (risen) return [risen];
-  const collapsed = collapse(history, kl);
-  return [collapsed, collapsed ? undefined : deadUnits(kl), collapsed ? undefined : tooStrong(history, beta), tooWeak(kl, beta), plateau(history)].filter(
-    (finding) => finding !== undefined,
-  );
+  const tooLittle = collapse(history, kl) ?? tooStrong(history, kl, beta) ?? deadUnits(kl);
+  return [takenOver, tooLittle, tooWeak(kl, beta), plateau(history)].filter((finding) => finding !== undefined);
 }
 
 /** The phrase with `{name}` replaced by the figure of that name. */
@@ -101,22 +100,31 @@ function exploding(history: readonly StepFigures[]): Finding | undefined {
 
 function collapse(history: readonly StepFigures[], kl: number[] | undefined): Finding | undefined {
   const recent = mean(ends(history)[1].map((event) => event.kl));
-  const dead = kl !== undefined && kl.every((nats) => nats < ACTIVE_NATS);
-  return recent < COLLAPSED_NATS || dead ? finding("posterior-collapse", { kl: recent }) : undefined;
+  const allDead = kl !== undefined && deadAmong(kl) === kl.length;
+  return recent < COLLAPSED_NATS || allDead ? finding("posterior-collapse", { kl: recent }) : undefined;
+}
+
+/** Above β = 1, at least half of the dimensions are out of use. */
+function tooStrong(history: readonly StepFigures[], kl: number[] | undefined, beta: number): Finding | undefined {
+  const dead = deadAmong(kl);
+  if (kl === undefined || beta <= 1 || dead < kl.length / 2) return undefined;
+  return finding("kl-too-strong", { beta, dead, size: kl.length, threshold: ACTIVE_NATS, kl: mean(ends(history)[1].map((event) => event.kl)) });
 }
 
 function deadUnits(kl: number[] | undefined): Finding | undefined {
-  const dead = kl?.filter((nats) => nats < ACTIVE_NATS).length ?? 0;
+  const dead = deadAmong(kl);
   if (kl === undefined || dead === 0) return undefined;
   return finding("dead-units", { dead, size: kl.length, active: kl.length - dead, threshold: ACTIVE_NATS });
 }
 
+const deadAmong = (kl: number[] | undefined) => kl?.filter((nats) => nats < ACTIVE_NATS).length ?? 0;
+
 /** Over the second half of the history the KL fell and the reconstruction paid for it. */
-function tooStrong(history: readonly StepFigures[], beta: number): Finding | undefined {
+function takingOver(history: readonly StepFigures[], beta: number): Finding | undefined {
   const [start, end] = ends(history.slice(Math.floor(history.length / 2)));
   const [before, recent] = [mean(start.map((event) => event.kl)), mean(end.map((event) => event.kl))];
   const worse = difference(end.map((event) => event.reconstruction), start.map((event) => event.reconstruction));
-  return recent < (1 - KL_FALL) * before && worse > 0 ? finding("kl-too-strong", { before, recent, worse, beta }) : undefined;
+  return recent < (1 - KL_FALL) * before && worse > 0 ? finding("kl-taking-over", { before, recent, worse, beta }) : undefined;
 }
 
 function tooWeak(kl: number[] | undefined, beta: number): Finding | undefined {
@@ -125,16 +133,17 @@ function tooWeak(kl: number[] | undefined, beta: number): Finding | undefined {
   return each > CROWDED_NATS ? finding("kl-too-weak", { active: active.length, each, beta }) : undefined;
 }
 
-/** From the third quarter of the history to the last the loss fell by less than its noise, and by little of what it fell before. */
+/** From the third quarter of the history to the last the loss changed by no more than its noise, and by little of what it changed in all. */
 function plateau(history: readonly StepFigures[]): Finding | undefined {
-  const half = history.slice(Math.floor(history.length / 2));
-  const middle = Math.floor(half.length / 2);
-  const [before, recent] = [half.slice(0, middle), half.slice(middle)].map((events) => events.map((event) => event.loss));
-  const fall = mean(before) - mean(recent);
-  const noise = standardError(before, recent);
-  const whole = history[0].loss - mean(recent);
-  if (fall > STANDARD_ERRORS * noise || fall > LOSS_FALL * Math.abs(whole)) return undefined;
-  return finding("plateau", { recent: mean(recent), steps: half.at(-1)!.step - half[0].step, fall: Math.max(0, fall), noise });
+  const losses = history.map((event) => event.loss);
+  const half = Math.floor(losses.length / 2);
+  const middle = half + Math.floor((losses.length - half) / 2);
+  const [start, before, recent] = [losses.slice(0, losses.length - middle), losses.slice(half, middle), losses.slice(middle)];
+  if (difference(recent, before) !== 0) return undefined;
+  const change = mean(recent) - mean(before);
+  const whole = difference(recent, start);
+  if (whole !== 0 && Math.abs(change) > LOSS_CHANGE * Math.abs(whole)) return undefined;
+  return finding("plateau", { recent: mean(recent), steps: history.at(-1)!.step - history[half].step, change, noise: standardError(before, recent) });
 }
 
 /** The first and the last quarter of the events, at least two of each. */
