@@ -26,36 +26,44 @@ export interface KlPartsOptions {
   seed?: number;
 }
 
+const NEGLIGIBLE = -40; // exp(−40) is 4e-18: n of them leave a sum of at least 1 as it is
+
 /**
  * The parts of the KL: Hoffman & Johnson 2016, and Chen et al. 2018, Eq. 2. q(z) is the mixture over the n examples given, and
- * expectations are means over draws. Takes n² · size · samples exponentials: a second for 2000 codes of 20 dimensions.
+ * expectations are means over draws. Takes n² · size · samples exponentials: 500 codes of 20 dimensions a fifth of a second, 2000 three.
  */
 export function decomposeKl(posterior: Posterior, { samples = 1, seed = 0 }: KlPartsOptions = {}): KlParts {
-  const { values: mean, logvar, rows: n, cols: size } = readPosterior(posterior, "posterior", { minRows: 2 });
+  const { values, logvar, rows: n, cols: size } = readPosterior(posterior, "posterior", { minRows: 2 });
   readNumber(samples, "samples", { min: 1, whole: true });
   readSeed(seed);
-  const deviation = Float64Array.from(logvar, (value) => Math.exp(value / 2));
+  const mean = Float64Array.from(values);
+  const precision = Float64Array.from(logvar, (value) => Math.exp(-value / 2)); // 1 / σ
+  const halfLogvar = Float64Array.from(logvar, (value) => value / 2);
   const z = new Float64Array(size);
-  const logProbs = new Float64Array(n); // log q(z|x_m) of each example m, but for a constant
-  const marginals = new Float64Array(size); // Σ_m q(z_j|x_m) / q(z_j|x_i)
+  const own = new Float64Array(size); // −log q(z_j|x_i) but for a constant
+  const logRatios = new Float64Array(n); // log q(z|x_m) − log q(z|x_i): constants cancel, and nothing overflows, as z lies where q(z|x_i) is large
+  const marginals = new Float64Array(size); // Σ_m q(z_j|x_m) / q(z_j|x_i), at least 1
   let [mutualInformation, totalCorrelation] = [0, 0];
   for (let sample = 0; sample < samples; sample++) {
     const draws = new Draws(seed, STREAM.posterior, sample);
     for (let i = 0; i < n; i++) {
-      for (let j = 0, at = i * size; j < size; j++, at++) z[j] = mean[at] + deviation[at] * draws.normal(at);
+      for (let j = 0, at = i * size; j < size; j++, at++) {
+        const epsilon = draws.normal(at);
+        z[j] = mean[at] + epsilon / precision[at];
+        own[j] = halfLogvar[at] + 0.5 * epsilon * epsilon;
+      }
       marginals.fill(0);
       for (let m = 0, at = 0; m < n; m++) {
-        let logRatio = 0; // log q(z|x_m) − log q(z|x_i): constants cancel, and nothing overflows, as z lies where q(z|x_i) is large
-        for (let j = 0, own = i * size; j < size; j++, at++, own++) {
-          const whitened = (z[j] - mean[at]) / deviation[at];
-          const ownWhitened = (z[j] - mean[own]) / deviation[own];
-          const ratio = 0.5 * (logvar[own] - logvar[at] + ownWhitened * ownWhitened - whitened * whitened);
+        let logRatio = 0;
+        for (let j = 0; j < size; j++, at++) {
+          const whitened = (z[j] - mean[at]) * precision[at];
+          const ratio = own[j] - halfLogvar[at] - 0.5 * whitened * whitened;
           logRatio += ratio;
-          marginals[j] += Math.exp(ratio);
+          if (ratio > NEGLIGIBLE) marginals[j] += Math.exp(ratio);
         }
-        logProbs[m] = logRatio;
+        logRatios[m] = logRatio;
       }
-      const logAggregate = logSumExp(logProbs) - Math.log(n); // log q(z) − log q(z|x_i)
+      const logAggregate = logSumExp(logRatios) - Math.log(n); // log q(z) − log q(z|x_i)
       mutualInformation -= logAggregate;
       totalCorrelation += logAggregate;
       for (let j = 0; j < size; j++) totalCorrelation -= Math.log(marginals[j] / n);
