@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as latents from "../../dist/latents.js";
+import * as measures from "../../dist/measures.js";
 import { about, golden, near, rows } from "./golden.mjs";
 
 const { aggregateDeviations, applyAttribute, attributeVector, centroid, cornerGrid, dimensionsByKl, lerp, manifoldGrid, nearest, path, slerp, traversals } = latents;
@@ -169,6 +170,11 @@ describe("nearest", () => {
     assert.throws(() => nearest(codes, point(0, 0), 1, { metric: "manhattan" }), about("metric", "invalid-option"));
     assert.throws(() => nearest(codes, point(0, 0, 0)), about("point"));
   });
+});
+
+test("errors of both entries are of one class", () => {
+  assert.equal(latents.ReparamError, measures.ReparamError);
+  assert.throws(() => measures.klPerDimension(null), latents.ReparamError);
 });
 
 test("points that are no points are refused", () => {

@@ -330,7 +330,7 @@ test("codes and factors that do not fit each other are refused", () => {
     assert.throws(() => measure(codes, FULL), about("factors.shape[0]"), measure.name);
     assert.throws(() => measure({ values: new Float32Array(120), shape: [120, 1] }, factors), about("codes.shape[1]"), measure.name);
     assert.throws(() => measure(codes, { values: new Float32Array(240), shape: [120, 2] }), about("factors[:, 0]"), measure.name);
-    assert.throws(() => measure(codes, { values: "none", shape: [120, 2] }), about("factors.values"), measure.name);
+    for (const values of ["none", new BigInt64Array(240), new DataView(new ArrayBuffer(240)), null]) assert.throws(() => measure(codes, { values, shape: [120, 2] }), about("factors.values"), measure.name);
     assert.throws(() => measure({ values: codes.values.with(5, NaN), shape: codes.shape }, factors), about("codes.values[5]"), measure.name);
   }
   assert.throws(() => mig(codes, factors, { bins: 1 }), about("bins", "invalid-option"));
@@ -339,5 +339,6 @@ test("codes and factors that do not fit each other are refused", () => {
   assert.throws(() => sap(codes, factors, { continuous: [3] }), about("continuous[0]", "invalid-option"));
   assert.throws(() => dci(codes, factors, { predictor: { kind: "oracle" } }), about("predictor.kind", "invalid-option"));
   assert.throws(() => dci(codes, { values: factors.values.slice(0, 120), shape: [120, 1] }), about("factors.shape[1]"));
+  assert.throws(() => klPerDimension({ mean: Float32Array.of(0, NaN), logvar: new Float32Array(2), shape: [1, 2] }), about("posterior.mean[1]"));
   assert.throws(() => klPerDimension({ mean: new Float32Array(4), logvar: new Float32Array(3), shape: [2, 2] }), about("posterior.logvar"));
 });

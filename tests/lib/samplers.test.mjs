@@ -190,6 +190,8 @@ test("codes that do not fill the space are fitted: fewer than dimensions, all eq
       assert.ok(drawSamples(params, 20).every(Number.isFinite) && logProb(params, data).every(Number.isFinite), JSON.stringify(options));
     }
   assert.ok(drawSamples(fitSampler(equal, { kind: "gaussian" }), 9).every((value) => Math.abs(value - 2) < 1e-3));
+  const huge = { values: Float64Array.of(1e200, -1e200, 3e200, 0), shape: [2, 2] };
+  assert.throws(() => fitSampler(huge, { kind: "gaussian" }), (error) => error.code === "non-finite");
   assert.throws(() => fitSampler(few, { kind: "mixture", components: 4 }), about("components", "invalid-option"));
   assert.throws(() => fitSampler({ values: new Float32Array(4), shape: [1, 4] }, { kind: "gaussian" }), about("codes.shape[0]"));
 });

@@ -38,12 +38,15 @@ export interface Wanted {
 
 /** Checks rows the user gave; `path` names them in errors. */
 export function readRows(given: Rows, path: string, wanted: Wanted = {}): Table {
-  if (typeof given !== "object" || given === null) throw invalid("invalid-data", path, String(given), "{ values, shape }");
-  const { values } = given;
-  const shape = readShape(given.shape, `${path}.shape`);
+  if (typeof given !== "object" || given === null) throw invalid("invalid-data", path, nameOf(given), "{ values, shape }");
+  return readTable(given.values, `${path}.values`, given.shape, path, wanted);
+}
+
+function readTable(values: Table["values"], valuesPath: string, givenShape: readonly number[], path: string, wanted: Wanted): Table {
+  const shape = readShape(givenShape, `${path}.shape`);
   const [rows, ...rest] = shape;
   const cols = rest.reduce((product, size) => product * size, 1);
-  checkReals(values, `${path}.values`, rows * cols, shape);
+  checkReals(values, valuesPath, rows * cols, shape);
   const { minRows = 1 } = wanted;
   if (rows < minRows) throw invalid("invalid-data", `${path}.shape[0]`, String(rows), `at least ${minRows}`);
   if (wanted.rows !== undefined && rows !== wanted.rows) throw invalid("invalid-data", `${path}.shape[0]`, String(rows), String(wanted.rows));
@@ -53,9 +56,9 @@ export function readRows(given: Rows, path: string, wanted: Wanted = {}): Table 
 
 /** Checks the parameters of q(z|x): (rows, cols) = (n, size). */
 export function readPosterior(given: Posterior, path: string, wanted: Wanted = {}): Table & { logvar: Float32Array | Float64Array } {
-  if (typeof given !== "object" || given === null) throw invalid("invalid-data", path, String(given), "{ mean, logvar, shape }");
+  if (typeof given !== "object" || given === null) throw invalid("invalid-data", path, nameOf(given), "{ mean, logvar, shape }");
   const { mean, logvar, shape } = given;
-  const table = readRows({ values: mean, shape }, path, wanted);
+  const table = readTable(mean, `${path}.mean`, shape, path, wanted);
   checkReals(logvar, `${path}.logvar`, table.rows * table.cols, [...shape]);
   return { ...table, logvar };
 }

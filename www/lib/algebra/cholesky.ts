@@ -1,5 +1,7 @@
 /** A = L Lᵀ with L lower triangular, for symmetric A: (n, n), row-major. */
 
+import { ReparamError } from "../errors.js";
+
 /** L, or undefined where A is not positive definite. Reads the lower triangle alone. */
 export function cholesky(a: Float64Array, n: number): Float64Array<ArrayBuffer> | undefined {
   const l = new Float64Array(n * n);
@@ -15,6 +17,7 @@ export function cholesky(a: Float64Array, n: number): Float64Array<ArrayBuffer> 
 }
 
 const FIRST_JITTER = 1e-10; // of the mean of the diagonal: above rounding, below what a draw shows
+const LAST_JITTER = 10; // dominates what rounding can do to a semi-definite matrix of any size
 
 /**
  * L of A + jitter · I, with the smallest jitter of 0, 1e-10, 1e-9, … times the mean of the diagonal that makes it positive definite:
@@ -26,12 +29,13 @@ export function choleskyWithJitter(a: Float64Array, n: number): Float64Array<Arr
   let trace = 0;
   for (let j = 0; j < n; j++) trace += a[j * n + j];
   const scale = trace > 0 ? trace / n : 1;
-  for (let jitter = FIRST_JITTER * scale; ; jitter *= 10) {
+  for (let jitter = FIRST_JITTER; jitter <= LAST_JITTER; jitter *= 10) {
     const raised = a.slice();
-    for (let j = 0; j < n; j++) raised[j * n + j] += jitter;
+    for (let j = 0; j < n; j++) raised[j * n + j] += jitter * scale;
     const l = cholesky(raised, n);
-    if (l) return l; // reached at last: a large enough diagonal dominates
+    if (l) return l;
   }
+  throw new ReparamError({ code: "non-finite", message: "the covariance is not finite: the values are too large to be squared" });
 }
 
 /** Solves L y = x in place. */

@@ -33,7 +33,7 @@ export interface Traversals {
 export function traversals(base: Point, { posterior, dimensions, steps = 9, range = 3, around = "prior" }: TraversalOptions = {}): Traversals {
   const size = readPoint(base, "base").length;
   const codes = (): Posterior => {
-    if (posterior === undefined) throw invalid("invalid-option", "posterior", "undefined", "{ mean, logvar, shape }, unless dimensions are given and around is \"prior\"");
+    if (posterior === undefined) throw invalid("invalid-option", "posterior", "undefined", "{ mean, logvar, shape }, or dimensions around the prior");
     readPosterior(posterior, "posterior", { cols: size });
     return posterior;
   };

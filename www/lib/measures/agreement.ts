@@ -23,7 +23,10 @@ export function agreement(predicted: Labels, wanted: Labels): Agreement {
     confusion[wanted[i] * classes + predicted[i]]++;
     if (wanted[i] === predicted[i]) same++;
   }
-  const perClass = Float64Array.from({ length: classes }, (_, c) => confusion[c * classes + c] / confusion.subarray(c * classes, (c + 1) * classes).reduce((a, b) => a + b, 0));
+  const perClass = Float64Array.from({ length: classes }, (_, c) => {
+    const row = confusion.subarray(c * classes, (c + 1) * classes);
+    return row[c] / row.reduce((a, b) => a + b, 0);
+  });
   return { accuracy: same / n, perClass, confusion, classes };
 }
 

@@ -23,8 +23,8 @@ export function readCodesAndFactors(codes: Rows, factors: Factors, wanted: { min
   if (table.cols < minCols) throw invalid("invalid-data", "codes.shape[1]", String(table.cols), `at least ${minCols}`);
   if (typeof factors !== "object" || factors === null) throw invalid("invalid-data", "factors", nameOf(factors), "{ values, shape }");
   const { values, shape } = factors;
-  const numbers = Array.isArray(values) || (ArrayBuffer.isView(values) && !(values instanceof DataView));
-  if (!numbers) throw invalid("invalid-data", "factors.values", nameOf(values), "an array of numbers");
+  const isArray = Array.isArray(values) || ArrayBuffer.isView(values);
+  if (!isArray || typeof values[0] !== "number") throw invalid("invalid-data", "factors.values", nameOf(values), "an array of numbers");
   return { codes: table, factors: readRows({ values: Float64Array.from(values), shape }, "factors", { rows: table.rows }) };
 }
 

@@ -2,7 +2,10 @@
 
 import { type Posterior, readPosterior } from "../rows.js";
 
-/** Below this many nats, averaged over examples, a dimension tells the decoder next to nothing: a Gaussian channel of that rate takes away 1 − exp(−0.1) of the error, a tenth. */
+/**
+ * Below this many nats, averaged over examples, a dimension tells the decoder next to nothing: a Gaussian channel of that rate takes away
+ * 1 − exp(−2 · 0.05) of a squared error, a tenth.
+ */
 export const ACTIVE_NATS = 0.05;
 
 /** mean_x ½(μ_j² + σ_j² − 1 − log σ_j²) for each dimension j: (size), nats per example. Kingma & Welling 2014, appendix B. */

@@ -24,7 +24,14 @@ export function sortedRows(columns: readonly Float64Array[]): Uint32Array[] {
  * A tree of at most `depth` splits one below another, each taken where the Gini impurity falls most; of columns where it falls as much, which
  * small nodes have often, by the draws. columns: each (n), with `orders` from `sortedRows`; weights: how often each row counts, (n).
  */
-export function growTree(columns: readonly Float64Array[], orders: readonly Uint32Array[], factor: DiscreteFactor, weights: Float64Array, depth: number, draws: Draws): Tree {
+export function growTree(
+  columns: readonly Float64Array[],
+  orders: readonly Uint32Array[],
+  factor: DiscreteFactor,
+  weights: Float64Array,
+  depth: number,
+  draws: Draws,
+): Tree {
   const importance = new Float64Array(columns.length);
   const there = orders.map((order) => order.filter((row) => weights[row] > 0));
   let tickets = 0;
