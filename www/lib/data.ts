@@ -1,6 +1,6 @@
 /** Data sets as the user gives them, and the private copies of them that cross to the core. */
 
-import { invalid } from "./errors.js";
+import { invalid, nameOf } from "./errors.js";
 import { macrotask } from "./macrotask.js";
 
 /** Examples, row-major, batch first: `values` has `shape[0] · shape[1] · …` elements, images are `(n, height, width, channels)`. */
@@ -81,9 +81,4 @@ async function copyBytes(values: Uint8Array | Uint8ClampedArray | Float32Array):
     to.set(from.subarray(at, at + SLICE_BYTES), at);
   }
   return values instanceof Float32Array ? new Float32Array(to.buffer) : to;
-}
-
-function nameOf(value: unknown): string {
-  if (value === null || typeof value !== "object") return String(value);
-  return `a value of type ${value.constructor?.name ?? "object"}`;
 }

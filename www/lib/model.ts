@@ -13,6 +13,7 @@ import type {
 } from "./options.js";
 import type { Connect } from "./port.js";
 import { loadHere } from "./thread-port.js";
+import type { SamplerOptions, SamplerParams } from "./samplers/index.js";
 import { Training } from "./training.js";
 
 /**
@@ -96,7 +97,16 @@ export abstract class Model implements AsyncDisposable {
     return this.#client.call({ kind: "reconstruct", data: await copyData(data, "data") });
   }
 
-  /** The mean of p(x|z) for `n` draws of z from the prior: `(n, height, width, channels)`. */
+  /**
+   * Fits another law than the prior to the codes of `data`, the means of q(z|x): a full Gaussian, or a mixture of them by expectation
+   * maximisation, whose samples come nearer to the data. `sample(n, { sampler: kind })` then draws from it; what this gives can be kept
+   * and used as `sampler` itself, as `save` does not hold it.
+   */
+  async fitSampler(data: Data, options: SamplerOptions, { seed }: { seed?: number } = {}): Promise<SamplerParams> {
+    return this.#client.call({ kind: "fitSampler", data: await copyData(data, "data"), options, seed });
+  }
+
+  /** The mean of p(x|z) for `n` draws of z from the prior, or from a fitted sampler: `(n, height, width, channels)`. */
   async sample(n: number, options: SampleOptions = {}): Promise<Values> {
     return this.#client.call({ kind: "sample", n, options: plainLabels(options) });
   }

@@ -1,6 +1,7 @@
 /** What a model is made of and how it is trained: the options of `Vae.create`, `train`, `sample` and `set`. */
 
 import type { Data, Labels } from "./data.js";
+import type { SamplerParams } from "./samplers/index.js";
 
 /** The option objects of `Vae.create`. Every default stands in `Vae.catalogue()`. */
 export interface VaeOptions extends HostOptions {
@@ -220,6 +221,8 @@ export interface ConditionOptions {
 }
 
 export interface SampleOptions extends ConditionOptions {
+  /** Where z comes from: `"prior"` (default), the kind of a sampler that was fitted, or what `fitSampler` gave. */
+  sampler?: "prior" | SamplerParams["kind"] | SamplerParams;
   /** Factor of the noise of z ~ p(z). Default 1. */
   temperature?: number;
   /** Draws of the noise beyond ± this are drawn again. */
