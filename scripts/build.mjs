@@ -1,13 +1,15 @@
 /** `npm run build`: the publishable package in dist/. Parts: wasm (build/wasm), lib (dist), site (build/site). */
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Failure, ROOT, isMain, main, output, run, say } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
 const path = (...parts) => join(ROOT, ...parts);
 const WASM = "reparam_bg.wasm";
+/** The modules of www/lib that package.json exports. What only one of them needs, a page loads with that one alone. */
+const ENTRIES = ["index", "core", "worker", "sprites", "latents/index", "measures/index"];
 
 /** src/ → build/wasm: the optimised core and its JavaScript glue. Redone only where the compiler's output is new. */
 export function buildWasm() {
@@ -34,11 +36,11 @@ export async function buildLib() {
   run(process.execPath, [path("node_modules/typescript/bin/tsc"), "-p", "tsconfig.lib.json"]);
   const { build } = await import("rolldown");
   await build({
-    input: Object.fromEntries(["index", "core", "worker", "sprites"].map((name) => [name, path("build/lib", `${name}.js`)])),
+    input: Object.fromEntries(ENTRIES.map((name) => [basename(name.replace(/\/index$/, "")), path("build/lib", `${name}.js`)])),
     resolve: { alias: { "#wasm": path("build/wasm/reparam.js") } },
     output: { dir: path("dist"), cleanDir: true, chunkFileNames: "[name].js", comments: false }, // left readable: minifiers write `./worker.js` in backticks, which not every bundler follows
   });
-  for (const name of readdirSync(path("build/lib"))) if (name.endsWith(".d.ts")) copyFileSync(path("build/lib", name), path("dist", name));
+  cpSync(path("build/lib"), path("dist"), { recursive: true, filter: (name) => statSync(name).isDirectory() || name.endsWith(".d.ts") });
   copyFileSync(path("build/wasm", WASM), path("dist", WASM));
   writeFileSync(path("dist", `${WASM}.d.ts`), "/** The address of the file, with a bundler that copies assets. */\ndeclare const url: string;\nexport default url;\n");
   const sizes = readdirSync(path("dist")).filter((name) => /\.(js|wasm)$/.test(name)).map((name) => [name, gzipSync(readFileSync(path("dist", name)), { level: 9 }).length]);

@@ -127,3 +127,30 @@ fn every_latent_and_balance_trains_and_is_used() {
         is_used(&mut trains(&model(changes), Choice::Cpu, 50));
     }
 }
+
+#[test]
+fn a_classifier_learns_which_bar_is_bright() {
+    let options = json!({
+        "input": { "kind": "image", "height": 8, "width": 8, "channels": 1 },
+        "encoder": { "kind": "conv", "channels": [8], "hidden": [] }, "classes": 2, "features": 16, "seed": 4,
+    });
+    let mut s = wait(create(&options, Choice::Cpu));
+    let model = s.model().clone();
+    let bytes = bars(512);
+    // A row when one of its neighbours to the right is as bright.
+    let is_row = |x: &[u8]| x.chunks(8).any(|row| row.iter().all(|b| *b == 255));
+    let labels: Vec<f32> = bytes.chunks(64).map(|x| f32::from(u8::from(is_row(x)))).collect();
+    let data = Data::check("data", Values::U8(&bytes), &[512, 8, 8, 1], Some(&labels), &model).expect("the data fit");
+    wait(s.begin(&data, &json!({ "steps": 300, "batchSize": 32, "learningRate": 3e-3 }), None)).expect("it begins");
+    while !wait(s.advance(10.0)).expect("it advances").done {}
+    s.end();
+    let outputs = wait(s.encode(&data)).expect("it encodes");
+    let (_, logits) = outputs.iter().find(|(name, _)| name == "logits").expect("it gives logits");
+    assert_eq!((outputs[0].1.shape.clone(), logits.shape.clone()), (vec![512, 16], vec![512, 2]));
+    let right = logits.values.chunks(2).zip(&labels).filter(|(l, label)| (l[1] > l[0]) == (**label == 1.0)).count();
+    assert!(right > 500, "{right} of 512");
+    let entropy = wait(s.evaluate(&data, &json!({}))).expect("it evaluates");
+    assert!(entropy.reconstruction < 0.1 && entropy.kl == 0.0, "{entropy:?}");
+    let refused = wait(s.sample(1.0, &json!({}))).expect_err("there is no decoder").to_string();
+    assert!(refused.contains("classes"), "{refused}");
+}

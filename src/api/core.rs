@@ -189,6 +189,7 @@ impl Core {
     }
 
     /// log p(x) of each row by importance weighting.
+    #[wasm_bindgen(js_name = logLikelihood)]
     pub async fn log_likelihood(&self, data: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
         let mut taken = self.take()?;
         let options = to_json("", &options)?;
@@ -204,9 +205,9 @@ impl Core {
         let data = given.check("data", taken.session())?;
         let outputs = taken.session().encode(&data).await.map_err(thrown)?;
         let encoding = Object::new();
+        Reflect::set(&encoding, &"shape".into(), &to_js(&outputs[0].1.shape)?)?;
         for (name, rows) in outputs {
             Reflect::set(&encoding, &name.into(), &Float32Array::from(&*rows.values))?;
-            Reflect::set(&encoding, &"shape".into(), &to_js(&rows.shape)?)?;
         }
         Ok(encoding.into())
     }

@@ -85,7 +85,7 @@ impl Session {
         let fields = Fields::read("", options, &["seed", "samples"])?;
         let (seed, samples) = (crate::vae::seed(&fields)?, fields.integer(&SAMPLES)?);
         let objective = &self.model.options.objective;
-        if objective.of.is_deterministic(&objective.values) {
+        if self.model.options.classes.is_some() || objective.of.is_deterministic(&objective.values) {
             return Err(Error::option(
                 "objective.kind",
                 objective.of.kind(),

@@ -33,9 +33,13 @@ pub struct Rows {
 impl Session {
     /// What q(z|x) is given out as, by name, such as mean and logvar: (n, latent size) each.
     pub async fn encode(&mut self, data: &Data<'_>) -> Result<Vec<(String, Rows)>> {
-        let shape = vec![data.rows(), self.model.options.latent.size()];
+        let n = data.rows();
         let outputs = self.each_batch(data, "encode.x", programs::encoding).await?;
-        Ok(outputs.into_iter().map(|(name, values)| (name, Rows { values, shape: shape.clone() })).collect())
+        let rows = |(name, values): (String, Vec<f32>)| {
+            let shape = vec![n, values.len() / n];
+            (name, Rows { values, shape })
+        };
+        Ok(outputs.into_iter().map(rows).collect())
     }
 
     /// E[p(x|z)] at the posterior's mean: the shape of the data.

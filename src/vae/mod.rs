@@ -2,6 +2,7 @@
 //! is known here.
 
 pub mod balance;
+mod classifier;
 pub mod condition;
 pub mod latent;
 mod model;

@@ -1,7 +1,7 @@
 //! A model: its options and parameters, its two halves as functions of a graph, and its loss.
 
 use crate::dist::Distribution;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fields::Parameter;
 use crate::graph::{Edge, Graph};
 use crate::nn::{ParamSpec, Params};
@@ -9,6 +9,7 @@ use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::vae::Options;
 use crate::vae::balance;
+use crate::vae::classifier;
 use crate::vae::condition::DROPOUT;
 use crate::vae::latent::undrawn;
 use crate::vae::terms::{Amount, Loss, Posterior, Terms, per_row, repeat};
@@ -69,6 +70,9 @@ impl Model {
     }
 
     fn encode_as(&self, g: &mut Graph, p: &mut Params, x: Edge, labels: Option<Edge>, is_training: bool) -> Result<Posterior> {
+        if let Some(classes) = self.options.classes {
+            return classifier::classify(self, classes, g, p, x);
+        }
         let condition = self.condition(g, p, labels, is_training)?;
         let head = self.options.encoder.encode(g, p, "encoder", x, condition, self.options.latent.head(), self.options.init)?;
         self.options.latent.posterior(g, p, head)
@@ -82,6 +86,9 @@ impl Model {
 
     /// The decoder's last layer, what the likelihood is made from.
     pub fn decoded(&self, g: &mut Graph, p: &mut Params, z: Edge, labels: Option<Edge>, is_training: bool) -> Result<Edge> {
+        if self.options.classes.is_some() {
+            return Err(Error::option("classes", "a classifier", "a model with a decoder"));
+        }
         let condition = self.condition(g, p, labels, is_training)?;
         let mut h = self.options.latent.decoded(g, z)?;
         if let Some(condition) = condition {
@@ -103,6 +110,9 @@ impl Model {
 
     /// What training minimises on a batch.
     pub fn loss(&self, g: &mut Graph, p: &mut Params, critic: &mut Params, batch: &Batch) -> Result<Loss> {
+        if let Some(classes) = self.options.classes {
+            return classifier::loss(self, classes, g, p, batch);
+        }
         let chosen = &self.options.objective;
         let k = chosen.of.samples(&chosen.values);
         self.terms(g, p, batch, k, true, |g, terms| chosen.of.loss(g, critic, terms))
@@ -110,6 +120,10 @@ impl Model {
 
     /// reconstruction and KL of a batch, from one draw of z each, whatever is minimised.
     pub fn figures(&self, g: &mut Graph, p: &mut Params, batch: &Batch) -> Result<[Amount; 2]> {
+        if let Some(classes) = self.options.classes {
+            let amount = classifier::cross_entropy(self, classes, g, p, batch)?;
+            return Ok([amount, classifier::nothing(g, amount)?]);
+        }
         self.terms(g, p, batch, 1, false, |g, terms| Ok([Amount::of(terms.nll(g)?), Amount::of(terms.draw.kl)]))
     }
 

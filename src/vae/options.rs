@@ -42,6 +42,8 @@ pub struct Options {
     pub objective: Chosen<dyn Objective>,
     pub balance: Chosen<dyn Balance>,
     pub condition: Option<Condition>,
+    /// A classifier of this many classes instead of an auto-encoder: the encoder, its latent the features.
+    pub classes: Option<usize>,
     /// The memory of the average of the parameters that inference reads, if there is one.
     pub ema: Option<f64>,
     pub init: &'static str,
@@ -56,6 +58,8 @@ const CHANNELS: Parameter = Parameter::integer("channels", Default::Required, 1,
 const SIZE: Parameter = Parameter::integer("size", Default::Required, 1, 1 << 20);
 pub const INIT: Parameter = Parameter::choice("init", "glorot", &["glorot", "kaiming"]);
 pub const SEED: Parameter = Parameter::number("seed", Default::Number(0.0), 0.0, 9_007_199_254_740_991.0);
+const CLASSES: Parameter = Parameter::integer("classes", Default::Required, 2, 65_536);
+const FEATURES: Parameter = Parameter::integer("features", Default::Number(64.0), 1, 4096);
 /// Elements in one example, so that a batch is addressable in 32 bits.
 const MAX_EVENT: usize = 1 << 22;
 
@@ -67,6 +71,9 @@ const KNOWN: &[&str] =
 
 impl Options {
     pub fn read(value: &Value) -> Result<Options> {
+        if value.get("classes").is_some() {
+            return Options::classifier(value);
+        }
         let fields = Fields::read("", value, KNOWN)?;
         let input = input(fields.required("input", "{ kind: \"image\", height, width, channels } or { kind: \"vector\", size }")?)?;
         if input.shape().size() > MAX_EVENT {
@@ -95,7 +102,39 @@ impl Options {
         let init = if fields.get("init").is_some() { fields.choice(&INIT)? } else { usual };
         let latent = Rc::from(latent);
         let source = value.clone();
-        Ok(Options { input, encoder, decoder, latent, likelihood, objective, balance, condition, ema, init, seed, source })
+        Ok(Options {
+            input,
+            encoder,
+            decoder,
+            latent,
+            likelihood,
+            objective,
+            balance,
+            condition,
+            classes: None,
+            ema,
+            init,
+            seed,
+            source,
+        })
+    }
+}
+
+impl Options {
+    /// `{ classes, features, input, encoder }`: a classifier, with the words of a model that it has.
+    fn classifier(value: &Value) -> Result<Options> {
+        let fields = Fields::read("", value, &["classes", "features", "input", "encoder", "init", "seed"])?;
+        let (classes, features) = (fields.integer(&CLASSES)?, fields.integer(&FEATURES)?);
+        let mut whole = json!({
+            "latent": { "kind": "gaussian", "size": features },
+            "likelihood": { "kind": "bernoulli" },
+            "condition": { "classes": classes, "dropout": 0 },
+        });
+        for key in ["input", "encoder", "init", "seed"] {
+            whole[key] = fields.get(key).cloned().unwrap_or(Value::Null);
+        }
+        let options = Options::read(&whole)?;
+        Ok(Options { classes: Some(classes), source: value.clone(), ..options })
     }
 }
 

@@ -31,7 +31,7 @@ async function trainAt(url, where = {}) {
 }
 
 test("the tarball holds dist, package.json and the README alone", () => {
-  const others = lab.package.files.filter((path) => !/^dist\/[\w.-]+\.(js|d\.ts|wasm)$/.test(path));
+  const others = lab.package.files.filter((path) => !/^dist\/([\w-]+\/[\w-]+\.d\.ts|[\w.-]+\.(js|d\.ts|wasm))$/.test(path));
   assert.deepEqual(others.filter((path) => !/^(README\.md|LICENSE)$/.test(path)), ["package.json"]);
 });
 
@@ -56,7 +56,7 @@ test("a page loads no more than it did, gzipped", async () => {
   assert.ok(bytes <= BUDGET_BYTES, `${bytes} bytes: ${files.join(" ")}`);
 });
 
-test("worker.js does not reach index.js, nor core.js a worker", () => {
+test("worker.js does not reach index.js, nor core.js a worker, nor any of them what a page loads on demand", () => {
   const files = new Set(readdirSync(join(lab.package.home, "dist"))); // the glue also names modules that are not files
   const reached = (name, seen = new Set([name])) => {
     for (const [, other] of dist(name).toString().matchAll(/["'`]\.\/([\w-]+\.js)["'`]/g)) if (files.has(other) && !seen.has(other)) reached(other, seen.add(other));
@@ -64,6 +64,7 @@ test("worker.js does not reach index.js, nor core.js a worker", () => {
   };
   assert.ok(!reached("worker.js").has("index.js"));
   assert.ok(!reached("core.js").has("worker.js"));
+  for (const entry of ["index.js", "core.js", "worker.js"]) for (const other of ["latents.js", "measures.js"]) assert.ok(!reached(entry).has(other), `${entry} loads ${other}`);
 });
 
 test("nothing in it makes code from text", () => {

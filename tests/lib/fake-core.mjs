@@ -52,7 +52,7 @@ export function fakeModule({ stepsPerChunk = 10, failAt, trapAt, hangAt } = {}) 
       this.#beta = beta;
     }
 
-    begin(values, shape, labels, options, validation) {
+    begin({ values, shape }, options, validation) {
       return this.#once("begin", () => {
         checkShape(values, shape);
         const { steps, logEvery = 50 } = options;
@@ -88,11 +88,11 @@ export function fakeModule({ stepsPerChunk = 10, failAt, trapAt, hangAt } = {}) 
       });
     }
 
-    evaluate(values, shape) {
+    evaluate({ values, shape }) {
       return this.#once("evaluate", () => (checkShape(values, shape), { elbo: -3, reconstruction: 2, kl: 1 }));
     }
 
-    encode(values, shape) {
+    encode({ values, shape }) {
       return this.#once("encode", () => (checkShape(values, shape), { mean: new Float32Array(2 * shape[0]), logvar: new Float32Array(2 * shape[0]), shape: [shape[0], 2] }));
     }
 
@@ -100,7 +100,7 @@ export function fakeModule({ stepsPerChunk = 10, failAt, trapAt, hangAt } = {}) 
       return this.#once("decode", () => images(shape[0]));
     }
 
-    reconstruct(values, shape) {
+    reconstruct({ values, shape }) {
       return this.#once("reconstruct", () => (checkShape(values, shape), images(shape[0])));
     }
 

@@ -44,8 +44,8 @@ export async function use(data: Data): Promise<number> {
   const { mean, logvar } = await vae.encode(data);
   const { values, shape }: { values: Float32Array; shape: number[] } = await vae.decode(mean);
   await vae.decode({ values: logvar, shape: [1, 20] });
-  // @ts-expect-error: there is no gamma
-  await vae.set({ gamma: 1 });
+  // @ts-expect-error: there is no gama
+  await vae.set({ gama: 1 });
   // @ts-expect-error: this entry has no workers
   await CoreVae.create({ ...options, worker: true });
   // @ts-expect-error: figures of a model are not any

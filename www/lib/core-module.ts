@@ -23,15 +23,16 @@ export interface Core {
   info(): Info;
   step(): number;
   set(controls: unknown): void;
-  begin(values: OwnData["values"], shape: unknown, labels: unknown, options: unknown, validation: unknown): Promise<void>;
+  begin(data: OwnData, options: unknown, validation: OwnData | undefined): Promise<void>;
   /** One chunk of steps, of about `budgetMs`. */
   advance(budgetMs: number): Promise<Advance>;
   /** Ends the training: finished, broken off or aborted. */
   end(): Promise<void>;
-  evaluate(values: OwnData["values"], shape: unknown, options: unknown): Promise<Figures>;
-  encode(values: OwnData["values"], shape: unknown): Promise<Encoding>;
-  decode(z: Float32Array, shape: unknown): Promise<Values>;
-  reconstruct(values: OwnData["values"], shape: unknown): Promise<Values>;
+  evaluate(data: OwnData, options: unknown): Promise<Figures>;
+  logLikelihood(data: OwnData, options: unknown): Promise<Values>;
+  encode(data: OwnData): Promise<Encoding>;
+  decode(z: Float32Array, shape: unknown, options: unknown): Promise<Values>;
+  reconstruct(data: OwnData): Promise<Values>;
   sample(n: number, options: unknown): Promise<Values>;
   save(): Promise<Uint8Array<ArrayBuffer>>;
   dispose(): void;

@@ -1,6 +1,6 @@
 /** Data sets as the user gives them, and the private copies of them that cross to the core. */
 
-import { invalid } from "./errors.js";
+import { invalid, nameOf } from "./errors.js";
 import { macrotask } from "./macrotask.js";
 
 /** Examples, row-major, batch first: `values` has `shape[0] · shape[1] · …` elements, images are `(n, height, width, channels)`. */
@@ -8,9 +8,11 @@ export interface Data {
   /** 8-bit values 0…255 mean 0…1; 32-bit floats are taken as they are. Never detached or written to. */
   values: Uint8Array | Uint8ClampedArray | Float32Array;
   shape: readonly number[];
-  /** One class for each example. */
-  labels?: Uint8Array | Uint16Array | Uint32Array;
+  /** What a conditional model is told: for each example the numbers of its condition, one class in the simplest case; a class of −1 is not known. */
+  labels?: Labels;
 }
+
+export type Labels = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
 
 /** Latent points, `shape` being `(n, size)`. */
 export interface Latents {
@@ -24,10 +26,13 @@ export interface Values {
   shape: number[];
 }
 
-/** The parameters of q(z|x) for each example: `mean` and `logvar` are both `(n, size)`. */
+/** q(z|x) of each example: `mean` and `logvar` are both `(n, size)`. */
 export interface Encoding {
+  /** The point that stands for x; of categorical latents the probabilities. */
   mean: Float32Array;
   logvar: Float32Array;
+  /** Instead of `logvar`, of categorical latents. */
+  logits?: Float32Array;
   shape: number[];
 }
 
@@ -35,7 +40,7 @@ export interface Encoding {
 export interface OwnData {
   values: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
   shape: number[];
-  labels?: Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+  labels?: Labels & ArrayBufferView<ArrayBuffer>;
 }
 
 const SLICE_BYTES = 4 << 20; // copied in about 2 ms, so that a large data set makes no long task on the page
@@ -49,9 +54,15 @@ export async function copyData(data: Data, path: string): Promise<OwnData> {
   if (!Array.isArray(shape)) throw invalid("invalid-data", `${path}.shape`, nameOf(shape), "an array of integers");
   const own: OwnData = { values: await copyBytes(values), shape: [...(shape as readonly number[])] };
   if (labels === undefined) return own;
-  if (!(labels instanceof Uint8Array || labels instanceof Uint16Array || labels instanceof Uint32Array))
-    throw invalid("invalid-data", `${path}.labels`, nameOf(labels), "a Uint8Array, Uint16Array or Uint32Array");
+  if (!ArrayBuffer.isView(labels) || labels instanceof DataView || labels instanceof BigInt64Array || labels instanceof BigUint64Array)
+    throw invalid("invalid-data", `${path}.labels`, nameOf(labels), "a typed array of integers or of 32-bit floats");
   return { ...own, labels: labels.slice() };
+}
+
+/** Options whose labels may be a typed array, as plain data. */
+export function plainLabels<T extends { labels?: unknown }>(options: T): T {
+  const { labels } = options ?? {};
+  return ArrayBuffer.isView(labels) ? { ...options, labels: Array.from(labels as unknown as ArrayLike<number>) } : options;
 }
 
 /** A copy of z, given flat or with its shape. */
@@ -70,9 +81,4 @@ async function copyBytes(values: Uint8Array | Uint8ClampedArray | Float32Array):
     to.set(from.subarray(at, at + SLICE_BYTES), at);
   }
   return values instanceof Float32Array ? new Float32Array(to.buffer) : to;
-}
-
-function nameOf(value: unknown): string {
-  if (value === null || typeof value !== "object") return String(value);
-  return `a value of type ${value.constructor?.name ?? "object"}`;
 }

@@ -6,8 +6,10 @@
  */
 
 import type { Core, CoreModule } from "./core-module.js";
-import { ReparamError, disposed, toFields } from "./errors.js";
+import { ReparamError, disposed, invalid, toFields } from "./errors.js";
 import { macrotask } from "./macrotask.js";
+import type { Values } from "./data.js";
+import type { SamplerParams } from "./samplers/index.js";
 import type { Answers, Call, Reply, Request, State } from "./messages.js";
 
 export class Engine {
@@ -19,6 +21,9 @@ export class Engine {
   /** The id of the `train` call that runs. */
   private run: number | undefined;
   private pumping: Promise<void> | undefined;
+  private readonly samplers = new Map<string, SamplerParams>();
+  /** Draws from samplers that had no seed of their own. */
+  private drawn = 2 ** 32;
   private closed = false;
   private crashed = false;
 
@@ -92,22 +97,49 @@ export class Engine {
       case "set":
         return this.alive().set(call.controls);
       case "evaluate":
-        return this.alive().evaluate(call.data.values, call.data.shape, call.options);
+        return this.alive().evaluate(call.data, call.options);
+      case "logLikelihood":
+        return this.alive().logLikelihood(call.data, call.options);
       case "encode":
-        return this.alive().encode(call.data.values, call.data.shape);
+        return this.alive().encode(call.data);
       case "decode":
-        return this.alive().decode(call.z, call.shape);
+        return this.alive().decode(call.z, call.shape, call.options);
       case "reconstruct":
-        return this.alive().reconstruct(call.data.values, call.data.shape);
+        return this.alive().reconstruct(call.data);
       case "sample":
-        return this.alive().sample(call.n, call.options);
+        return this.sample(call);
+      case "fitSampler":
+        return this.fit(call);
       case "save":
         return this.alive().save();
     }
   }
 
+  /** Encodes the data and fits a sampler to the means, kept by its kind. */
+  private async fit({ data, options, seed }: Extract<Call, { kind: "fitSampler" }>): Promise<SamplerParams> {
+    const { fitSampler } = await import("./samplers/index.js");
+    const { mean, shape } = await this.alive().encode(data);
+    const params = fitSampler({ values: mean, shape }, options, seed);
+    this.samplers.set(params.kind, params);
+    return params;
+  }
+
+  private async sample({ n, options }: Extract<Call, { kind: "sample" }>): Promise<Values> {
+    const { sampler, ...rest } = options;
+    if (sampler === undefined || sampler === "prior") return this.alive().sample(n, rest);
+    const { drawSamples } = await import("./samplers/index.js");
+    const params = typeof sampler === "string" ? this.samplers.get(sampler) : sampler;
+    if (params === undefined) {
+      const fitted = [...this.samplers.keys(), "prior"].join(", ");
+      throw invalid("invalid-option", "sampler", String(sampler), `one of ${fitted}; fitSampler makes others, and what it gave is taken as well`);
+    }
+    const { labels, guidance, seed = this.drawn++, ...draw } = rest;
+    const z = drawSamples(params, n, { ...draw, seed });
+    return this.alive().decode(z, [n, params.size], { labels, guidance });
+  }
+
   private async begin({ id, data, validation, options }: Extract<Request, { kind: "train" }>): Promise<void> {
-    await this.alive().begin(data.values, data.shape, data.labels, options, validation);
+    await this.alive().begin(data, options, validation);
     this.run = id;
     this.reply({ kind: "progress", id, events: [], state: stateOf(this.alive(), true) });
   }

@@ -56,6 +56,12 @@ export function invalid(code: "invalid-option" | "invalid-data", path: string, g
   return new ReparamError({ code, message: `${path}: got ${got}, expected ${expected}`, path, got, expected });
 }
 
+/** How a value of the wrong kind is called in `got`. */
+export function nameOf(value: unknown): string {
+  if (value === null || typeof value !== "object") return String(value);
+  return `a value of type ${value.constructor?.name ?? "object"}`;
+}
+
 export function disposed(): ReparamError {
   return new ReparamError({ code: "disposed", message: "the model was disposed of" });
 }

@@ -11,6 +11,8 @@ export interface StepEvent extends Figures {
   epoch: number;
   /** What is optimised: reconstruction + β · kl for the ELBO. */
   loss: number;
+  /** The objective's other parts by name, such as `total_correlation`, and multipliers that balance themselves. */
+  terms?: Readonly<Record<string, number>>;
 }
 
 /** Sent at the end of every epoch. */

@@ -16,7 +16,7 @@ export interface Info {
 }
 
 /** Everything that can be chosen: for each part of the options, its kinds. */
-export type Catalogue = Readonly<Record<"encoder" | "latent" | "likelihood" | "objective", readonly CatalogueEntry[]>>;
+export type Catalogue = Readonly<Record<"encoder" | "latent" | "flow" | "prior" | "likelihood" | "objective" | "balance" | "condition", readonly CatalogueEntry[]>>;
 
 export interface CatalogueEntry {
   /** The `kind` of the option object. */

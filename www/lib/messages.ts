@@ -4,7 +4,8 @@ import type { Encoding, OwnData, Values } from "./data.js";
 import type { ErrorFields } from "./errors.js";
 import type { Figures, TrainEvent } from "./events.js";
 import type { Info } from "./info.js";
-import type { WasmSource } from "./options.js";
+import type { SampleOptions, WasmSource } from "./options.js";
+import type { SamplerOptions, SamplerParams } from "./samplers/index.js";
 
 /** What the core can be asked, one kind a command. */
 export type Call =
@@ -15,10 +16,12 @@ export type Call =
   /** Ends the training that runs; done with nothing to end. */
   | { kind: "stop" }
   | { kind: "evaluate"; data: OwnData; options: unknown }
+  | { kind: "logLikelihood"; data: OwnData; options: unknown }
   | { kind: "encode"; data: OwnData }
-  | { kind: "decode"; z: Float32Array<ArrayBuffer>; shape: number[] | undefined }
+  | { kind: "decode"; z: Float32Array<ArrayBuffer>; shape: number[] | undefined; options: unknown }
   | { kind: "reconstruct"; data: OwnData }
-  | { kind: "sample"; n: number; options: unknown }
+  | { kind: "sample"; n: number; options: SampleOptions }
+  | { kind: "fitSampler"; data: OwnData; options: SamplerOptions; seed: number | undefined }
   | { kind: "save" };
 
 /** What each call answers. A `train` is answered when the training has ended. */
@@ -29,10 +32,12 @@ export interface Answers {
   train: void;
   stop: void;
   evaluate: Figures;
+  logLikelihood: Values;
   encode: Encoding;
   decode: Values;
   reconstruct: Values;
   sample: Values;
+  fitSampler: SamplerParams;
   save: Uint8Array<ArrayBuffer>;
 }
 

@@ -2,15 +2,18 @@
 /** A variational auto-encoder: what can be done with it, wherever its engine runs. */
 
 import { Client } from "./client.js";
-import { copyData, copyLatents } from "./data.js";
+import { copyData, copyLatents, plainLabels } from "./data.js";
 import type { Data, Encoding, Latents, Values } from "./data.js";
 import { ReparamError, invalid, toFields } from "./errors.js";
 import type { Figures, TrainEvent } from "./events.js";
 import type { Catalogue, Info } from "./info.js";
 import type { Call } from "./messages.js";
-import type { Controls, EvaluateOptions, HostOptions, SampleOptions, TrainOptions, VaeOptions, WasmSource } from "./options.js";
+import type {
+  ConditionOptions, Controls, EvaluateOptions, HostOptions, LikelihoodOptions, SampleOptions, TrainOptions, VaeOptions, WasmSource,
+} from "./options.js";
 import type { Connect } from "./port.js";
 import { loadHere } from "./thread-port.js";
+import type { SamplerOptions, SamplerParams } from "./samplers/index.js";
 import { Training } from "./training.js";
 
 /**
@@ -71,14 +74,22 @@ export abstract class Model implements AsyncDisposable {
     return this.#client.call({ kind: "evaluate", data: await copyData(data, "data"), options });
   }
 
-  /** q(z|x) of each example: `mean` and `logvar`, both `(n, size)`. */
+  /**
+   * log p(x) of each example by importance weighting with `samples` draws of z (Burda et al. 2016, Eq. 8): `(n)`, in nats, a lower bound
+   * that rises with the draws.
+   */
+  async logLikelihood(data: Data, options: LikelihoodOptions = {}): Promise<Values> {
+    return this.#client.call({ kind: "logLikelihood", data: await copyData(data, "data"), options });
+  }
+
+  /** q(z|x) of each example: `mean` and `logvar`, both `(n, size)`; of categorical latents `mean`, the probabilities, and `logits`. */
   async encode(data: Data): Promise<Encoding> {
     return this.#client.call({ kind: "encode", data: await copyData(data, "data") });
   }
 
-  /** The mean of p(x|z): `z` is `(n, size)`, the result `(n, height, width, channels)`. */
-  async decode(z: Float32Array | Latents): Promise<Values> {
-    return this.#client.call({ kind: "decode", ...copyLatents(z) });
+  /** The mean of p(x|z): `z` is `(n, size)`, the result `(n, height, width, channels)`. A conditional model is told `labels`. */
+  async decode(z: Float32Array | Latents, options: ConditionOptions = {}): Promise<Values> {
+    return this.#client.call({ kind: "decode", ...copyLatents(z), options: plainLabels(options) });
   }
 
   /** The mean of p(x|z) at the mean of q(z|x): the same shape as `data`. */
@@ -86,9 +97,18 @@ export abstract class Model implements AsyncDisposable {
     return this.#client.call({ kind: "reconstruct", data: await copyData(data, "data") });
   }
 
-  /** The mean of p(x|z) for `n` draws of z from the prior: `(n, height, width, channels)`. */
+  /**
+   * Fits another law than the prior to the codes of `data`, the means of q(z|x): a full Gaussian, or a mixture of them by expectation
+   * maximisation, whose samples come nearer to the data. `sample(n, { sampler: kind })` then draws from it; what this gives can be kept
+   * and used as `sampler` itself, as `save` does not hold it.
+   */
+  async fitSampler(data: Data, options: SamplerOptions, { seed }: { seed?: number } = {}): Promise<SamplerParams> {
+    return this.#client.call({ kind: "fitSampler", data: await copyData(data, "data"), options, seed });
+  }
+
+  /** The mean of p(x|z) for `n` draws of z from the prior, or from a fitted sampler: `(n, height, width, channels)`. */
   async sample(n: number, options: SampleOptions = {}): Promise<Values> {
-    return this.#client.call({ kind: "sample", n, options });
+    return this.#client.call({ kind: "sample", n, options: plainLabels(options) });
   }
 
   /** Moves live controls of the objective; the next chunk of steps uses them. */

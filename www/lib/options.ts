@@ -1,6 +1,7 @@
 /** What a model is made of and how it is trained: the options of `Vae.create`, `train`, `sample` and `set`. */
 
-import type { Data } from "./data.js";
+import type { Data, Labels } from "./data.js";
+import type { SamplerParams } from "./samplers/index.js";
 
 /** The option objects of `Vae.create`. Every default stands in `Vae.catalogue()`. */
 export interface VaeOptions extends HostOptions {
@@ -12,6 +13,12 @@ export interface VaeOptions extends HostOptions {
   likelihood: Likelihood;
   /** `{ kind: "elbo", beta: 1 }` when left out. */
   objective?: Objective;
+  /** How reconstruction and KL are weighed, for objectives that have both: `{ kind: "constant" }` when left out. */
+  balance?: Balance;
+  /** What the model is told beside x: makes it a conditional VAE, whose `train` wants labels. */
+  condition?: Condition;
+  /** The memory of an average of the parameters, such as 0.999, which everything but training then reads. Default: none. */
+  ema?: number;
   /** The law of initial weights: uniform, of Glorot & Bengio 2010 or He et al. 2015. Default `"kaiming"` with a convolutional encoder, else `"glorot"`; biases are 0. */
   init?: "glorot" | "kaiming";
   /** An integer; the same seed gives the same run, bit for bit, on one backend and device. Default 0. */
@@ -67,31 +74,105 @@ export interface Conv {
   activation?: Activation;
 }
 
-export type Latent = GaussianLatent;
-/** q(z|x) a diagonal Normal of `size` dimensions, p(z) standard Normal. */
+export type Latent = GaussianLatent | CategoricalLatent | LadderLatent;
+/** q(z|x) a diagonal Normal of `size` dimensions, p(z) standard Normal, unless a flow or a learnt prior says otherwise. */
 export interface GaussianLatent {
   kind: "gaussian";
   size: number;
+  /** Carries draws of q on (Rezende & Mohamed 2015; Kingma et al. 2016). */
+  flow?: { kind: "planar"; layers?: number } | { kind: "iaf"; layers?: number; hidden?: number };
+  /** `"vamp"`: a mixture of q at learnt pseudo-inputs (Tomczak & Welling 2018). */
+  prior?: { kind: "standard" } | { kind: "vamp"; components?: number };
+}
+/** `variables` soft one-hot vectors of `categories` (Jang et al. 2017); the prior is uniform. `temperature` is live. */
+export interface CategoricalLatent {
+  kind: "categorical";
+  variables?: number;
+  categories?: number;
+  /** Default 0.67. */
+  temperature?: number;
+}
+/** Two levels of Gaussian latents (Sønderby et al. 2016): z is `lower` values, which the decoder reads, and `upper` values above them. */
+export interface LadderLatent {
+  kind: "ladder";
+  lower?: number;
+  upper?: number;
+  hidden?: number;
 }
 
-export type Likelihood = BernoulliLikelihood | GaussianLikelihood;
+export type Likelihood =
+  | BernoulliLikelihood
+  | { kind: "continuous_bernoulli" }
+  | GaussianLikelihood
+  | LaplaceLikelihood
+  | { kind: "logistic" }
+  | { kind: "logistic_mixture"; components?: number }
+  | { kind: "categorical"; classes?: number };
 /** p(x|z) Bernoulli from logits; grey values in 0…1 count as probabilities. */
 export interface BernoulliLikelihood {
   kind: "bernoulli";
 }
-/** p(x|z) Normal of fixed standard deviation `sigma`, its constant included. Default 1. */
+/**
+ * p(x|z) Normal, its constant included. `scale`: `"fixed"` at `sigma` (default 1), `"learned"` one for all, `"per_value"` from the
+ * decoder, or `"optimal"`, the batch's own (Rybkin et al. 2021).
+ */
 export interface GaussianLikelihood {
   kind: "gaussian";
+  scale?: "fixed" | "learned" | "per_value" | "optimal";
   sigma?: number;
 }
+/** p(x|z) Laplace of scale `b` (default 1), fixed or learned. */
+export interface LaplaceLikelihood {
+  kind: "laplace";
+  scale?: "fixed" | "learned";
+  b?: number;
+}
 
-export type Objective = Elbo;
+/** What training minimises. Numbers are live unless they shape the model: `vae.set({ beta })` moves them while it trains. */
+export type Objective =
+  | Elbo
+  /** −log p(x|z) alone, without noise. */
+  | { kind: "autoencoder" }
+  /** Chen et al. 2018: the KL in three parts, mutual information, total correlation and dimension-wise KL. */
+  | { kind: "tcvae"; alpha?: number; beta?: number; gamma?: number; sampling?: "stratified" | "weighted" }
+  /** Kim & Mnih 2018: γ times the total correlation, by a critic. */
+  | { kind: "factor"; gamma?: number; beta?: number; hidden?: number; layers?: number; criticRate?: number }
+  /** Kumar et al. 2018. */
+  | { kind: "dip"; type?: "I" | "II"; lambdaOff?: number; lambdaDiagonal?: number; beta?: number }
+  /** Zhao et al. 2019. */
+  | { kind: "infovae"; alpha?: number; lambda?: number; kernel?: "imq" | "rbf"; scale?: number }
+  /** Tolstikhin et al. 2018. */
+  | { kind: "wae"; lambda?: number; kernel?: "imq" | "rbf"; scale?: number }
+  /** Burda et al. 2016; `"dreg"`: Tucker et al. 2018. */
+  | { kind: "iwae"; samples?: number; gradient?: "standard" | "dreg" }
+  /** Ghosh et al. 2020. */
+  | { kind: "rae"; beta?: number; decay?: number };
 /** loss = reconstruction + β · KL; β may be moved while training by `vae.set({ beta })`. */
 export interface Elbo {
   kind: "elbo";
   /** Default 1. */
   beta?: number;
 }
+
+/** How reconstruction and KL are weighed; all of it live: `vae.set({ balance: { nats: 0.5 } })`. */
+export type Balance =
+  | { kind: "constant" }
+  /** The KL's weight rises from `from` to its full value over the first `steps` steps. */
+  | { kind: "linear"; steps?: number; from?: number }
+  /** The same again every `period` steps, over the first `ramp` of each (Fu et al. 2019). */
+  | { kind: "cyclical"; period?: number; ramp?: number }
+  /** The KL costs nothing below `nats`, per dimension or in total (Kingma et al. 2016). */
+  | { kind: "free_bits"; nats?: number; per?: "dimension" | "total" }
+  /** γ·|KL − C|, C rising to `capacity` over `steps` (Burgess et al. 2018). */
+  | { kind: "capacity"; capacity?: number; steps?: number; gamma?: number }
+  /** β moves until the KL is `rate` nats per example. */
+  | { kind: "target"; rate?: number; speed?: number }
+  /** GECO: the least KL for a reconstruction of at most this many nats per example (Rezende & Viola 2018). */
+  | { kind: "geco"; reconstruction: number; speed?: number };
+
+/** Classes, as one-hot vectors or learnt ones, or numbers. In training a condition is left out with probability `dropout` (default 0.1, live). */
+export type Condition = (Attribute | { attributes: readonly Attribute[] }) & { dropout?: number };
+export type Attribute = { classes: number; embedding?: number } | { size: number };
 
 /** How `train` runs: exactly one of `steps` and `epochs`, both counted on from where the model stands. */
 export type TrainOptions = (
@@ -124,14 +205,28 @@ export type Optimizer =
   | { kind: "adam"; beta1?: number; beta2?: number; epsilon?: number }
   | { kind: "adamw"; beta1?: number; beta2?: number; epsilon?: number; weightDecay?: number };
 
-/** Live controls of the objective, taken at the next step. */
-export interface Controls {
-  beta?: number;
+/** Live controls, taken at the next step: numbers of the objective, the latent and the condition by name, and those of the balance. */
+export type Controls = Partial<Record<LiveControl, number>> & { balance?: Readonly<Record<string, number | string>> };
+export type LiveControl =
+  | "alpha" | "beta" | "gamma" | "lambda" | "lambdaOff" | "lambdaDiagonal" | "decay" | "criticRate" // of the objective
+  | "temperature" // of categorical latents
+  | "dropout"; // of a condition
+
+/** What a conditional model decodes for. */
+export interface ConditionOptions {
+  /** The numbers of the condition: of one example, for all, or of each in turn. Left out, nothing is known. */
+  labels?: number | readonly number[] | Labels;
+  /** How far to go towards the condition from where the decoder would be without: 1 (default) as learnt, more exaggerates. */
+  guidance?: number;
 }
 
-export interface SampleOptions {
-  /** Standard deviation of z ~ p(z). Default 1. */
+export interface SampleOptions extends ConditionOptions {
+  /** Where z comes from: `"prior"` (default), the kind of a sampler that was fitted, or what `fitSampler` gave. */
+  sampler?: "prior" | SamplerParams["kind"] | SamplerParams;
+  /** Factor of the noise of z ~ p(z). Default 1. */
   temperature?: number;
+  /** Draws of the noise beyond ± this are drawn again. */
+  truncation?: number;
   /** An integer; the same seed draws the same z. Left out, every call draws anew. */
   seed?: number;
 }
@@ -139,6 +234,11 @@ export interface SampleOptions {
 export interface EvaluateOptions {
   /** Seed of the noise in E_q; evaluation is deterministic. Default 0. */
   seed?: number;
+}
+
+export interface LikelihoodOptions extends EvaluateOptions {
+  /** Draws of z for each example. Default 1000. */
+  samples?: number;
 }
 
 /** The options of `Vae.load`: everything about the model itself is in the file. */

@@ -1,34 +1,78 @@
-/** The counter-based generator of the core (src/rng.rs), bit for bit: Threefry-2x32-20, Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". */
+/**
+ * The core's counter-based generator: Threefry-2x32-20 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+ * A draw is a pure function of (seed, stream, step, element); `src/rng.rs` gives the same words.
+ */
 
-export type Words = readonly [number, number];
+import { invalid } from "./errors.js";
+import { normalQuantile } from "./normal.js";
 
-const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
-const PARITY = 0x1bd11bda; // of the key schedule of the Threefish family
-const STREAM_SPREAD = 0x9e3779b9; // 2³²/φ, odd: neighbouring streams differ in many bits of the key
+const ROTATIONS = [[13, 15, 26, 6], [17, 29, 16, 24]] as const;
+/** The key-schedule parity word of the Threefish family. */
+const PARITY = 0x1bd11bda;
+/** Streams are spread over the key by this odd constant (2³²/φ). */
+const STREAM_SPREAD = 0x9e3779b9;
 
-/** Two 32-bit words for each key and counter. */
-export function threefry2x32(key: Words, counter: Words): [number, number] {
-  const keys = [key[0] | 0, key[1] | 0, PARITY ^ key[0] ^ key[1]] as const;
-  let a = (counter[0] + keys[0]) | 0;
-  let b = (counter[1] + keys[1]) | 0;
+/** What draws are for. Draws of one seed are independent from one stream to another. */
+export const STREAM = {
+  /** z ~ p(z): the core's own number, so that a seed means the same latents there and here. */
+  prior: 2,
+  /** The core's streams are below 2²⁴. */
+  component: (1 << 24) + 1,
+  clusters: (1 << 24) + 2,
+  posterior: (1 << 24) + 3,
+  votes: (1 << 24) + 4,
+  trees: (1 << 24) + 5,
+  ties: (1 << 24) + 6,
+} as const;
+
+/** Both words of the output, unsigned. */
+export function threefry2x32(key: readonly [number, number], counter: readonly [number, number]): [number, number] {
+  const keys = [key[0], key[1], PARITY ^ key[0] ^ key[1]];
+  let x0 = (counter[0] + keys[0]) | 0;
+  let x1 = (counter[1] + keys[1]) | 0;
   for (let group = 0; group < 5; group++) {
-    for (let i = 0; i < 4; i++) {
-      const rotation = ROTATIONS[4 * (group % 2) + i]!;
-      a = (a + b) | 0;
-      b = ((b << rotation) | (b >>> (32 - rotation))) ^ a;
+    for (const rotation of ROTATIONS[group % 2]) {
+      x0 = (x0 + x1) | 0;
+      x1 = ((x1 << rotation) | (x1 >>> (32 - rotation))) ^ x0;
     }
-    a = (a + keys[(group + 1) % 3]!) | 0;
-    b = (b + keys[(group + 2) % 3]! + group + 1) | 0;
+    x0 = (x0 + keys[(group + 1) % 3]) | 0;
+    x1 = (x1 + keys[(group + 2) % 3] + group + 1) | 0;
   }
-  return [a >>> 0, b >>> 0];
+  return [x0 >>> 0, x1 >>> 0];
 }
 
-/** A seed from 0 to 2⁵³ − 1 as two words, low first. */
-export function seedWords(seed: number): Words {
-  return [seed >>> 0, Math.floor(seed / 2 ** 32)];
+/** The draws of one (seed, stream, step), each named by its element, 0 … 2³² − 1. */
+export class Draws {
+  readonly #key: readonly [number, number];
+  readonly #step: number;
+
+  constructor(seed: number, stream: number, step = 0) {
+    this.#key = [seed >>> 0, Math.floor(seed / 2 ** 32) ^ Math.imul(stream, STREAM_SPREAD)];
+    this.#step = step;
+  }
+
+  word(element: number): number {
+    return threefry2x32(this.#key, [this.#step, element])[0];
+  }
+
+  /** The centre of one of 2²³ equal cells of (0, 1): never 0, ½ or 1. */
+  unit(element: number): number {
+    return ((this.word(element) >>> 9) + 0.5) / 2 ** 23;
+  }
+
+  /** A standard normal draw, Φ⁻¹ of `unit`. The core computes it as √2 · erfinv(2 · unit − 1) in single precision: they agree within 4e-7. */
+  normal(element: number): number {
+    return normalQuantile(this.unit(element));
+  }
+
+  /** One of 0 … n − 1; the bias is below n / 2³². */
+  integer(element: number, n: number): number {
+    return Math.floor((this.word(element) / 2 ** 32) * n);
+  }
 }
 
-/** The random word of (seed, stream, step, element): an integer from 0 to 2³² − 1. */
-export function word(seed: Words, stream: number, step: number, element: number): number {
-  return threefry2x32([seed[0], seed[1] ^ Math.imul(stream, STREAM_SPREAD)], [step, element])[0];
+/** The seed itself, checked: a whole number from 0 to 2⁵³ − 1. */
+export function readSeed(seed: number, path = "seed"): number {
+  if (!Number.isSafeInteger(seed) || seed < 0) throw invalid("invalid-option", path, String(seed), "an integer from 0 to 2⁵³ − 1");
+  return seed;
 }

@@ -9,7 +9,7 @@
  */
 
 import { invalid } from "./errors.js";
-import { seedWords, word } from "./random.js";
+import { Draws } from "./random.js";
 
 export const factorNames = ["shape", "scale", "orientation", "x", "y"] as const;
 /** How many values each factor has. */
@@ -93,10 +93,9 @@ function checkedTable<T extends ArrayLike<number>>(factors: T): T {
 
 /** Uniform to one part in 2²⁷: ⌊word · size / 2³²⌋. */
 function drawn(n: number, seed: number): Int32Array<ArrayBuffer> {
-  const key = seedWords(seed);
   return Int32Array.from({ length: n * N_FACTORS }, (_, i) => {
     const factor = i % N_FACTORS;
-    return Math.floor((word(key, STREAM, (i - factor) / N_FACTORS, factor) * factorSizes[factor]!) / 2 ** 32);
+    return new Draws(seed, STREAM, (i - factor) / N_FACTORS).integer(factor, factorSizes[factor]!);
   });
 }
 

@@ -6,7 +6,8 @@
  * the cursor and its digit, which follow a hand.
  */
 import type { Vae } from "reparam";
-import { ACTIVE_NATS, Codes } from "./codes";
+import { ACTIVE_NATS } from "reparam/measures";
+import { Codes } from "./codes";
 import { latest } from "./latest";
 import { firstOfEachClass, pick, type DigitSet } from "./mnist";
 import { Plane } from "./plane";

@@ -1,5 +1,5 @@
 /** A flat cut through the latent space: two axes, a base point that fixes the other dimensions, and a cursor. z: (size,). */
-import { normalCumulative, normalQuantile } from "./normal";
+import { manifoldGrid, normalCumulative, normalQuantile } from "reparam/latents";
 
 /** Cells on a side of the decoded manifold. */
 export const CELLS = 20;
@@ -29,13 +29,7 @@ export class Plane {
 
   /** The points of the manifold, row by row from the top left: z = Φ⁻¹ of the centres of equal-probability cells. */
   cells(): Float32Array {
-    const points = new Float32Array(CELLS * CELLS * this.size);
-    for (let row = 0; row < CELLS; row++)
-      for (let column = 0; column < CELLS; column++) {
-        const z = this.point(normalQuantile((column + 0.5) / CELLS), normalQuantile((CELLS - row - 0.5) / CELLS));
-        points.set(z, (row * CELLS + column) * this.size);
-      }
-    return points;
+    return manifoldGrid(CELLS, { base: this.base, axes: this.axes }).values;
   }
 
   /** Widens or narrows the scatter, in coarse steps so that it rests, until all but 1 in 200 codes fit. mean: (n, size). */

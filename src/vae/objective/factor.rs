@@ -71,7 +71,7 @@ fn log_ratio(g: &mut Graph, critic: &mut Params, z: Edge, hidden: usize, layers:
 
 /// Dimension d of example i from example i − d − 1 of the batch, round its end: as the batch is in random order, a draw from Πⱼ q(zⱼ). The rows
 /// are laid end to end twice, and read again with rows one shorter, so that each begins one later than the one before.
-fn mixed(g: &mut Graph, z: Edge) -> Result<Edge> {
+pub fn mixed(g: &mut Graph, z: Edge) -> Result<Edge> {
     let &[batch, size] = g.shape(z).dims() else { return Err(Error::shape("factor", "z is no matrix")) };
     if batch <= size {
         let expected = format!("more than the latent size, {size}, so that every dimension can come from another example");

@@ -6,7 +6,7 @@ mod elbo;
 pub mod factor;
 mod infovae;
 mod iwae;
-mod mmd;
+pub mod mmd;
 mod rae;
 mod tcvae;
 mod wae;

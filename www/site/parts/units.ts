@@ -1,6 +1,7 @@
 /** KL by dimension of the latent: which dimensions the encoder uses, and which it leaves at the prior. */
 import { html } from "lit";
-import { ACTIVE_NATS, type Codes } from "../codes";
+import { ACTIVE_NATS } from "reparam/measures";
+import type { Codes } from "../codes";
 import { dimensionKl } from "../formulas";
 import { Part } from "../part";
 import { number, t } from "../words";
@@ -11,15 +12,15 @@ const LABELLED = 32;
 
 export class Units extends Part {
   #of: Codes | null = null;
-  #kl: Float32Array = new Float32Array();
+  #kl: Float64Array = new Float64Array();
 
   protected override render() {
     const { codes, plane } = this.studio.pictures;
     if (codes !== this.#of) {
       this.#of = codes;
-      this.#kl = codes?.klByDimension() ?? new Float32Array();
+      this.#kl = codes?.klByDimension() ?? new Float64Array();
     }
-    const kl = codes ? this.#kl : new Float32Array(plane.size);
+    const kl = codes ? this.#kl : new Float64Array(plane.size);
     const top = Math.max(0.5, ...kl);
     const active = kl.filter((nats) => nats >= ACTIVE_NATS).length;
     const total = kl.reduce((a, b) => a + b, 0);

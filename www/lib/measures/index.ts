@@ -1,0 +1,31 @@
+/** `reparam/measures`: what a model has learnt, in figures. Pure functions on codes, reconstructions, labels and events. */
+
+export { ReparamError } from "../errors.js";
+export type { ErrorCode, ErrorFields } from "../errors.js";
+export type { Labels, Posterior, Rows } from "../rows.js";
+export { ACTIVE_NATS, klPerDimension } from "./kl.js";
+export { activeUnits } from "./active-units.js";
+export type { ActiveUnits } from "./active-units.js";
+export { decomposeKl } from "./information.js";
+export type { KlParts, KlPartsOptions } from "./information.js";
+export { reconstructionErrors } from "./reconstruction.js";
+export type { ReconstructionErrors } from "./reconstruction.js";
+export { ssim } from "./ssim.js";
+export { bitsPerDimension } from "./bits.js";
+export type { Factors } from "./factors.js";
+export { mig } from "./mig.js";
+export type { Mig } from "./mig.js";
+export { sap } from "./sap.js";
+export type { Sap, SapOptions } from "./sap.js";
+export { factorVaeScore } from "./factor-vae.js";
+export type { FactorVaeOptions, FactorVaeScore } from "./factor-vae.js";
+export { dci } from "./dci.js";
+export type { Dci, DciPredictor, ForestPredictor, LassoPredictor } from "./dci.js";
+export { frechetDistance, gaussianOf } from "./frechet.js";
+export type { Gaussian } from "./frechet.js";
+export { agreement, predictedLabels } from "./agreement.js";
+export type { Agreement } from "./agreement.js";
+export { diagnose } from "./diagnosis.js";
+export type { Finding, FindingCode, StepFigures, Symptoms } from "./diagnosis.js";
+export { FINDING_TEXTS } from "./diagnosis-texts.js";
+export type { FindingText } from "./diagnosis-texts.js";
