@@ -4,85 +4,13 @@
 #[allow(dead_code)] // each test file uses a part of it
 mod common;
 
-use common::runs::{bars, create, curve, with};
+use common::family::{balances, conditions, latents, model, objectives, trains};
+use common::runs::{bars, create, with};
 use common::wait;
 use reparam::backend::Choice;
 use reparam::dist::likelihood;
 use reparam::train::{Data, Session, Values};
-use reparam::vae::objective;
-use serde_json::{Value, json};
-
-fn model(changes: Value) -> Value {
-    let base = json!({
-        "input": { "kind": "image", "height": 8, "width": 8, "channels": 1 },
-        "encoder": { "kind": "mlp", "hidden": [24] },
-        "latent": { "kind": "gaussian", "size": 3 },
-        "likelihood": { "kind": "bernoulli" },
-    });
-    with(base, changes)
-}
-
-fn objectives() -> Vec<Value> {
-    let mut list: Vec<Value> = objective::REGISTRY.iter().map(|o| json!({ "objective": { "kind": o.kind() } })).collect();
-    list.extend([
-        json!({ "objective": { "kind": "iwae", "gradient": "dreg" } }),
-        json!({ "objective": { "kind": "dip", "type": "I" } }),
-        json!({ "objective": { "kind": "infovae", "kernel": "rbf" } }),
-        json!({ "objective": { "kind": "tcvae", "sampling": "weighted" } }),
-    ]);
-    list
-}
-
-fn latents() -> Vec<Value> {
-    let flow = |kind: &str| json!({ "latent": { "kind": "gaussian", "size": 3, "flow": { "kind": kind, "layers": 2 } } });
-    vec![
-        flow("planar"),
-        flow("iaf"),
-        json!({ "latent": { "kind": "gaussian", "size": 3, "prior": { "kind": "vamp", "components": 8 } } }),
-        json!({ "latent": { "kind": "gaussian", "size": 3, "prior": { "kind": "vamp", "components": 8 }, "flow": { "kind": "iaf" } } }),
-        json!({ "latent": { "kind": "categorical", "variables": 4, "categories": 5 } }),
-        json!({ "latent": { "kind": "ladder", "lower": 4, "upper": 2, "hidden": 16 } }),
-    ]
-}
-
-fn balances() -> Vec<Value> {
-    [
-        json!({ "kind": "linear", "steps": 30 }),
-        json!({ "kind": "cyclical", "period": 20 }),
-        json!({ "kind": "free_bits", "nats": 0.5 }),
-        json!({ "kind": "free_bits", "nats": 2, "per": "total" }),
-        json!({ "kind": "capacity", "capacity": 3, "steps": 40, "gamma": 5 }),
-        json!({ "kind": "target", "rate": 4 }),
-        json!({ "kind": "geco", "reconstruction": 8 }),
-    ]
-    .into_iter()
-    .map(|balance| json!({ "balance": balance }))
-    .collect()
-}
-
-fn trains(options: &Value, choice: Choice, steps: u64) -> Session {
-    let mut s = wait(create(options, choice));
-    let values: Vec<f32> = bars(256).iter().map(|b| f32::from(*b) / 255.0).collect();
-    let model = s.model().clone();
-    let labels: Vec<f32> = (0..256).map(|i| (i % 4) as f32).collect();
-    let labels = model.options.condition.as_ref().map(|_| &labels[..]);
-    let bytes: Vec<u8> = values.iter().map(|x| (x * 255.0) as u8).collect();
-    let data = Data::check("data", Values::U8(&bytes), &[256, 8, 8, 1], labels, &model).expect("the data fit");
-    let run = json!({ "steps": steps, "batchSize": 32, "learningRate": 3e-3, "logEvery": 10 });
-    wait(s.begin(&data, &run, None)).unwrap_or_else(|e| panic!("{options}: {e}"));
-    let mut events = Vec::new();
-    loop {
-        let advance = wait(s.advance(10.0)).unwrap_or_else(|e| panic!("{options}: {e}"));
-        events.extend(advance.events);
-        if advance.done {
-            break;
-        }
-    }
-    s.end();
-    let losses: Vec<f64> = curve(&events).iter().map(|(_, [loss, ..])| *loss).collect();
-    assert!(losses[losses.len() - 1] < losses[0], "{options}: {losses:?}");
-    s
-}
+use serde_json::json;
 
 /// Everything that a model is used for, on the CPU: finite values of the right shapes.
 fn is_used(s: &mut Session) {
@@ -114,7 +42,7 @@ fn every_objective_trains_with_every_likelihood() {
     for objective in objectives() {
         for entry in likelihood::REGISTRY {
             let options = model(with(objective.clone(), json!({ "likelihood": { "kind": entry.kind } })));
-            trains(&options, Choice::Cpu, 50);
+            wait(trains(&options, Choice::Cpu, 50));
             count += 1;
         }
     }
@@ -123,8 +51,8 @@ fn every_objective_trains_with_every_likelihood() {
 
 #[test]
 fn every_latent_and_balance_trains_and_is_used() {
-    for changes in latents().into_iter().chain(balances()).chain(objectives()) {
-        is_used(&mut trains(&model(changes), Choice::Cpu, 50));
+    for changes in latents().into_iter().chain(balances()).chain(objectives()).chain(conditions()) {
+        is_used(&mut wait(trains(&model(changes), Choice::Cpu, 50)));
     }
 }
 

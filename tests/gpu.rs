@@ -7,6 +7,7 @@ mod common;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use common::family::{trains, walk};
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, normal, residual, train, with};
 use common::{check, likelihoods, wait};
 use reparam::backend::{Backend, Choice};
@@ -42,6 +43,14 @@ fn every_likelihood_equals_its_oracle_on_the_gpu() {
     let (mut backend, _) = wait(Backend::create(Choice::WebGpu)).expect("a Vulkan driver is installed");
     let compared = wait(likelihoods::check(&mut backend));
     assert!(compared > 7000, "only {compared} values");
+}
+
+#[test]
+fn the_family_trains_on_the_gpu() {
+    let _alone = alone();
+    for options in walk() {
+        wait(trains(&options, Choice::WebGpu, 50));
+    }
 }
 
 fn options() -> Value {

@@ -7,6 +7,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
+use common::family::{trains, walk};
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, mlp, train};
 use common::{Named, by_backend, check, likelihoods};
 use reparam::backend::gpu::{Family, SHADERS, module};
@@ -196,5 +197,12 @@ async fn runs_agree_between_the_backends_and_repeat_bit_for_bit() {
         let bytes = session.save().await.expect("it is saved");
         let mut loaded = Session::load(&bytes, Choice::Cpu, clock).await.expect("it was just saved");
         assert!(loaded.save().await == Ok(bytes), "the file changed on its way between the backends");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn the_family_trains_on_webgpu() {
+    for options in walk() {
+        trains(&options, Choice::WebGpu, 20).await;
     }
 }

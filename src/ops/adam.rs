@@ -1,7 +1,8 @@
 //! Adam over flat buffers, with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2):
 //!   m′ = β₁m + (1−β₁)g,  v′ = β₂v + (1−β₂)g²,
 //!   w′ = w − lr·(m′/(1−β₁ᵗ) / (√(v′/(1−β₂ᵗ)) + ε) + λw).
-//! Inputs w, m, v, g (and with clipping the sum of squares of g), all (n); outputs w′, m′, v′. The learning rate, the decay, the two
+//! Inputs w, m, v, where it is kept the average of w, g (and with clipping the sum of squares of g), all (n); outputs the next values of all
+//! but the gradient. The learning rate, the decay, the two
 //! bias corrections and the largest norm are controls.
 
 use crate::error::{Error, Result};
@@ -21,6 +22,8 @@ pub struct Controls {
 /// Those of a model's own optimiser.
 pub const MODEL: Controls =
     Controls { rate: "learning_rate", decay: "weight_decay", corrections: ["bias_correction_1", "bias_correction_2"] };
+/// The share that an average of the parameters keeps of itself: average′ = memory·average + (1 − memory)·w′.
+pub const AVERAGE_MEMORY: &str = "average_memory";
 /// Gradients are scaled so that their global norm is at most this.
 pub const CLIP_NORM: &str = "clip_norm";
 
@@ -30,6 +33,8 @@ pub struct Adam {
     pub beta2: f64,
     pub epsilon: f64,
     pub is_clipped: bool,
+    /// Keeps an average of the parameters beside them.
+    pub is_averaged: bool,
     pub controls: Controls,
 }
 
@@ -39,20 +44,30 @@ impl Adam {
         g.add_ops(std::rc::Rc::new(self), inputs)
     }
 
+    /// How many states it updates: the first inputs.
+    fn states(&self) -> usize {
+        3 + usize::from(self.is_averaged)
+    }
+
     fn roots(&self) -> Vec<Scalar> {
         let (w, m, v) = (input(0), input(1), input(2));
+        let g = self.states();
         let grad = if self.is_clipped {
             // The small term keeps a zero gradient finite, as in PyTorch's clip_grad_norm_.
-            let factor = control(CLIP_NORM) / (input(4).sqrt() + 1e-6);
-            input(3) * factor.min(&constant(1.0))
+            let factor = control(CLIP_NORM) / (input(g + 1).sqrt() + 1e-6);
+            input(g) * factor.min(&constant(1.0))
         } else {
-            input(3)
+            input(g)
         };
         let m = m * self.beta1 + &grad * (1.0 - self.beta1);
         let v = v * self.beta2 + grad.square() * (1.0 - self.beta2);
         let denominator = (&v / control(self.controls.corrections[1])).sqrt() + self.epsilon;
         let direction = &m / control(self.controls.corrections[0]) / denominator + control(self.controls.decay) * &w;
-        vec![w - control(self.controls.rate) * direction, m, v]
+        let next = w - control(self.controls.rate) * direction;
+        let average = input(3) * control(AVERAGE_MEMORY) + &next * (constant(1.0) - control(AVERAGE_MEMORY));
+        let mut roots = vec![next, m, v];
+        roots.extend(self.is_averaged.then_some(average));
+        roots
     }
 }
 
@@ -63,13 +78,17 @@ impl Op for Adam {
 
     fn shape(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let n = &inputs[0].shape;
-        let count = 4 + usize::from(self.is_clipped);
-        if inputs.len() != count || inputs[1..4].iter().any(|m| m.shape != *n) || inputs.get(4).is_some_and(|m| m.shape.size() != 1)
-        {
+        let states = self.states();
+        let count = states + 1 + usize::from(self.is_clipped);
+        let is_flat = |k: usize| inputs.get(k).is_some_and(|m| m.shape == *n);
+        if inputs.len() != count || !(1..=states).all(is_flat) || inputs.get(states + 1).is_some_and(|m| m.shape.size() != 1) {
             let shapes: Vec<String> = inputs.iter().map(|m| m.shape.to_string()).collect();
-            return Err(Error::shape("adam", format!("{}: wants four of one shape and, to clip, a scalar", shapes.join(", "))));
+            return Err(Error::shape(
+                "adam",
+                format!("{}: wants {} of one shape and, to clip, a scalar", states + 1, shapes.join(", ")),
+            ));
         }
-        Ok(vec![inputs[0].clone(); 3])
+        Ok(vec![inputs[0].clone(); states])
     }
 
     fn eval(&self, env: &Env, inputs: &[&Array], outputs: &[Meta]) -> Vec<Array> {
@@ -80,7 +99,7 @@ impl Op for Adam {
                 program.eval(env, i as u32, 0.0, &operands)
             })
             .collect();
-        (0..3).map(|k| Array::from_fn(outputs[k].shape.clone(), |i| values[i][k])).collect()
+        (0..self.states()).map(|k| Array::from_fn(outputs[k].shape.clone(), |i| values[i][k])).collect()
     }
 
     fn launch(&self, inputs: &[&Meta], outputs: &[Meta]) -> Launch {
@@ -92,12 +111,14 @@ impl Op for Adam {
 }
 
 pub fn examples() -> Vec<Example> {
-    let plain = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: false, controls: MODEL };
+    let plain = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: false, is_averaged: false, controls: MODEL };
     let clipped = Adam { is_clipped: true, ..plain };
+    let averaged = Adam { is_averaged: true, ..clipped };
     let positive = Draw::Range(0.1, 2.0);
     vec![
         Example::new(plain, &[&[1], &[1], &[1], &[1]]).draw(2, positive).without_gradient(),
         Example::new(plain, &[&[130], &[130], &[130], &[130]]).draw(2, positive).without_gradient(),
+        Example::new(averaged, &[&[70], &[70], &[70], &[70], &[70], &[]]).draw(2, positive).draw(5, positive).without_gradient(),
         Example::new(clipped, &[&[300], &[300], &[300], &[300], &[]]).draw(2, positive).draw(4, positive).without_gradient(),
     ]
 }

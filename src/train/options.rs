@@ -107,7 +107,7 @@ impl TrainOptions {
 
     pub fn adam(&self) -> Adam {
         let Optimizer { beta1, beta2, epsilon, .. } = self.optimizer;
-        Adam { beta1, beta2, epsilon, is_clipped: self.clip_norm.is_some(), controls: adam::MODEL }
+        Adam { beta1, beta2, epsilon, is_clipped: self.clip_norm.is_some(), is_averaged: false, controls: adam::MODEL }
     }
 }
 

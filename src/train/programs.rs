@@ -18,8 +18,6 @@ use crate::vae::{Batch, Model};
 pub const PRIOR: u32 = 2;
 /// How many rows of the current batch count, in evaluation.
 pub const VALID_ROWS: &str = "valid_rows";
-/// The memory of the average of the parameters at this step.
-pub const EMA_MEMORY: &str = "ema_memory";
 /// How far samples are pushed towards their condition: 1 as it is, more beyond.
 pub const GUIDANCE: &str = "guidance";
 /// The optimiser of an objective's second network (Kim & Mnih 2018, Appendix A), and its controls.
@@ -28,6 +26,7 @@ pub const CRITIC_ADAM: Adam = Adam {
     beta2: 0.9,
     epsilon: 1e-8,
     is_clipped: false,
+    is_averaged: false,
     controls: adam::Controls {
         rate: CRITIC_RATE.name,
         decay: "critic_weight_decay",
@@ -112,14 +111,8 @@ pub fn training(model: &Model, set: &Resident, rows: usize, size: usize, adam: A
     let loss = model.loss(&mut g, &mut p, &mut critic, &batch)?;
     let dw = pulled(&mut g, &p, &model.specs, &loss, size)?;
     let flat = p.flat().ok_or_else(|| Error::internal("the parameters are bound"))?;
-    let next = update(&mut g, flat, &model.specs, &dw, MOMENTS, adam)?;
-    if model.options.ema.is_some() {
-        let (_, total) = layout(&model.specs);
-        let average = g.state(EMA, [total]);
-        let moved =
-            ops::map(&mut g, input(0) * control(EMA_MEMORY) + input(1) * (constant(1.0) - control(EMA_MEMORY)), &[average, next])?;
-        g.update(average, moved)?;
-    }
+    let adam = Adam { is_averaged: model.options.ema.is_some(), ..adam };
+    update(&mut g, flat, &model.specs, &dw, MOMENTS, adam)?;
     if let (Some(scalar), Some(flat)) = (loss.critic, critic.flat()) {
         let dw = gradients(&mut g, scalar, &critic.edges())?;
         update(&mut g, flat, &model.critic, &dw, CRITIC_MOMENTS, CRITIC_ADAM)?;
@@ -151,21 +144,19 @@ fn pulled(g: &mut Graph, p: &Params, specs: &[ParamSpec], loss: &Loss, size: usi
     found.into_iter().map(|dw| dw.ok_or_else(|| Error::internal("a parameter has no gradient"))).collect()
 }
 
-/// One step of an optimiser over a flat state; the parameters' next values.
-fn update(g: &mut Graph, flat: Edge, specs: &[ParamSpec], dw: &[Edge], moments: [&str; 2], adam: Adam) -> Result<Edge> {
+/// One step of an optimiser over a flat state.
+fn update(g: &mut Graph, flat: Edge, specs: &[ParamSpec], dw: &[Edge], moments: [&str; 2], adam: Adam) -> Result<()> {
     let (offsets, total) = layout(specs);
     let gradient = g.add_op(Pack { offsets, size: total }, dw)?;
-    let moments = moments.map(|name| g.state(name, [total]));
-    let mut inputs = vec![flat, moments[0], moments[1], gradient];
+    let mut states = vec![flat];
+    states.extend(moments.into_iter().chain(adam.is_averaged.then_some(EMA)).map(|name| g.state(name, [total])));
+    let mut inputs = [&states[..], &[gradient]].concat();
     if adam.is_clipped {
         let squares = ops::map(g, input(0).square(), &[gradient])?;
         inputs.push(ops::sum(g, squares, &[0])?);
     }
     let next = adam.step(g, &inputs)?;
-    for (state, next) in [flat, moments[0], moments[1]].into_iter().zip(&next) {
-        g.update(state, *next)?;
-    }
-    Ok(next[0])
+    states.into_iter().zip(next).try_for_each(|(state, next)| g.update(state, next))
 }
 
 /// The totals of reconstruction and KL over a batch's valid rows.

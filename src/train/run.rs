@@ -8,12 +8,13 @@ use serde_json::Value;
 use crate::backend::Built;
 use crate::error::{Error, Result};
 use crate::expr::Env;
+use crate::ops::adam::AVERAGE_MEMORY;
 use crate::plan::{Plan, Role};
 use crate::rng;
 use crate::train::cursor::{Cursor, Position};
 use crate::train::data::Data;
 use crate::train::options::TrainOptions;
-use crate::train::programs::{self, CRITIC_ADAM, EMA_MEMORY, Readout, Resident};
+use crate::train::programs::{self, CRITIC_ADAM, Readout, Resident};
 use crate::train::session::Session;
 use crate::train::states::states;
 use crate::vae::terms::DATA_ROWS;
@@ -220,7 +221,7 @@ impl Session {
         controls.push((DATA_ROWS, n as f64));
         if let Some(memory) = self.model.options.ema {
             // Shorter at first, so that the average does not remember the start (as TensorFlow's num_updates).
-            controls.push((EMA_MEMORY, memory.min((1.0 + t as f64) / (10.0 + t as f64))));
+            controls.push((AVERAGE_MEMORY, memory.min((1.0 + t as f64) / (10.0 + t as f64))));
         }
         if !self.model.critic.is_empty() {
             let power = t.min(i32::MAX as u64) as i32;

@@ -1,6 +1,7 @@
 //! What several test files share: a graph's values by the oracle and by a backend, and registry-wide parity of the two.
 
 pub mod densities;
+pub mod family;
 pub mod likelihoods;
 pub mod runs;
 
@@ -62,8 +63,8 @@ pub fn env() -> Env {
 }
 
 fn controls() -> Vec<(&'static str, f64)> {
-    let names = ["beta", "learning_rate", "weight_decay", "bias_correction_1", "bias_correction_2", "clip_norm"];
-    names.into_iter().zip([0.7, 0.01, 0.1, 0.19, 0.002, 0.5]).collect()
+    let names = ["beta", "learning_rate", "weight_decay", "bias_correction_1", "bias_correction_2", "clip_norm", "average_memory"];
+    names.into_iter().zip([0.7, 0.01, 0.1, 0.19, 0.002, 0.5, 0.95]).collect()
 }
 
 /// An array as a buffer of its type.
