@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { normalCumulative } from "../../build/lib/normal.js";
+import { Draws } from "../../build/lib/random.js";
+import { kMeans } from "../../build/lib/samplers/kmeans.js";
 import { SAMPLERS, SAMPLER_CATALOGUE, drawSamples, fitSampler, logProb } from "../../build/lib/samplers/index.js";
 import { about, golden, near, rows } from "./golden.mjs";
 
@@ -179,6 +181,25 @@ test("more starts never give a lower likelihood", () => {
 test("a likelihood is that of the codes under the law that was found", () => {
   const params = fitSampler(codes, OPTIONS.mixture);
   near(logProb(params, codes).reduce((a, b) => a + b, 0) / codes.shape[0], params.logLikelihood, 1e-6); // params are single
+});
+
+test("k-means++ begins in every cluster, where clusters lie far apart", () => {
+  const [n, k] = [160, 8];
+  const noise = new Draws(1, 99);
+  const values = Float64Array.from({ length: n }, (_, i) => 100 * (i % k) + noise.normal(i));
+  for (let seed = 0; seed < 20; seed++) {
+    const clusters = kMeans({ values, rows: n, cols: 1 }, k, new Draws(seed, 99, 1)); // one is missed about once in 300 seeds
+    assert.equal(new Set(clusters).size, k, `seed ${seed}`);
+    clusters.forEach((cluster, i) => assert.equal(cluster, clusters[i % k], `seed ${seed}, row ${i}`));
+  }
+});
+
+test("every variance has the regularisation added", () => {
+  const codes = { values: Float32Array.of(5, 1, 5, 3), shape: [2, 2] };
+  for (const covariance of ["full", "diagonal"]) {
+    const { factors } = fitSampler(codes, { kind: "mixture", components: 1, covariance, regularisation: 0.25 });
+    near([factors[0], factors.at(-1)], [0.5, Math.sqrt(1.25)], 1e-7, covariance); // variances 0 and 1; params are single
+  }
 });
 
 test("codes that do not fill the space are fitted: fewer than dimensions, all equal, one each", () => {
