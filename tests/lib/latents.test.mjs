@@ -45,6 +45,10 @@ describe("slerp", () => {
     near(norm(slerp(a, opposite, 0.5)), 5, SINGLE);
     near(slerp(a, opposite, 0.5).reduce((sum, value, j) => sum + value * a[j], 0), 0, 1e-5);
     assert.deepEqual(slerp(a, opposite, 0.3), slerp(a, opposite, 0.3));
+    for (const axis of [0, 1, 2]) {
+      const along = point(0, 0, 0).with(axis, 2);
+      near(norm(slerp(along, along.map((x) => -x), 0.5)), 2, SINGLE);
+    }
   });
 
   test("stays on the line between parallel points, their norm going evenly", () => {

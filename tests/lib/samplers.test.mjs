@@ -1,8 +1,12 @@
 /** The samplers, against scipy's densities and scikit-learn's mixtures; every kind by its moments and its refusals. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { normalCumulative } from "../../build/lib/normal.js";
+import { Draws } from "../../build/lib/random.js";
+import { kMeans } from "../../build/lib/samplers/kmeans.js";
 import { SAMPLERS, SAMPLER_CATALOGUE, drawSamples, fitSampler, logProb } from "../../build/lib/samplers/index.js";
+import { Vae } from "../../dist/core.js";
 import { about, golden, near, rows } from "./golden.mjs";
 
 const codes = rows(golden.samplers.codes);
@@ -126,6 +130,18 @@ test("draws of the prior have the moments of N(0, I)", () => {
   within(covariance, [1, 0, 0, 1]);
 });
 
+test("draws of the prior are the core's for the same seed, with their temperature", async () => {
+  const wasm = readFileSync(new URL("../../dist/reparam_bg.wasm", import.meta.url));
+  const options = { input: { kind: "vector", size: 6 }, encoder: { kind: "mlp", hidden: [5] }, latent: { kind: "gaussian", size: 3 }, likelihood: { kind: "gaussian" } };
+  const vae = await Vae.create({ ...options, backend: "cpu", seed: 1, wasm });
+  for (const noise of [{ seed: 0 }, { seed: 2 ** 33 + 5, temperature: 0.3 }]) {
+    const { values } = await vae.sample(40, noise);
+    const { values: decoded } = await vae.decode(drawSamples({ kind: "normal", size: 3 }, 40, noise));
+    near(decoded, values, 1e-5); // erfinv in single precision is off by 4e-7 of z, and weights of two layers add up to a few times that
+  }
+  await vae.dispose();
+});
+
 test("draws of the prior with a temperature are the same draws, scaled", () => {
   const params = { kind: "normal", size: 3 };
   near(drawSamples(params, 4, { temperature: 0.5 }), drawSamples(params, 4).map((value) => value / 2), 1e-7); // rounded to single
@@ -179,6 +195,25 @@ test("more starts never give a lower likelihood", () => {
 test("a likelihood is that of the codes under the law that was found", () => {
   const params = fitSampler(codes, OPTIONS.mixture);
   near(logProb(params, codes).reduce((a, b) => a + b, 0) / codes.shape[0], params.logLikelihood, 1e-6); // params are single
+});
+
+test("k-means++ begins in every cluster, where clusters lie far apart", () => {
+  const [n, k] = [160, 8];
+  const noise = new Draws(1, 99);
+  const values = Float64Array.from({ length: n }, (_, i) => 100 * (i % k) + noise.normal(i));
+  for (let seed = 0; seed < 20; seed++) {
+    const clusters = kMeans({ values, rows: n, cols: 1 }, k, new Draws(seed, 99, 1)); // one is missed about once in 300 seeds
+    assert.equal(new Set(clusters).size, k, `seed ${seed}`);
+    clusters.forEach((cluster, i) => assert.equal(cluster, clusters[i % k], `seed ${seed}, row ${i}`));
+  }
+});
+
+test("every variance has the regularisation added", () => {
+  const codes = { values: Float32Array.of(5, 1, 5, 3), shape: [2, 2] };
+  for (const covariance of ["full", "diagonal"]) {
+    const { factors } = fitSampler(codes, { kind: "mixture", components: 1, covariance, regularisation: 0.25 });
+    near([factors[0], factors.at(-1)], [0.5, Math.sqrt(1.25)], 1e-7, covariance); // variances 0 and 1; params are single
+  }
 });
 
 test("codes that do not fill the space are fitted: fewer than dimensions, all equal, one each", () => {

@@ -18,6 +18,9 @@ const options = {
 
 // @ts-expect-error: a kind that is none
 ({ ...options, encoder: { kind: "mpl", hidden: [1] } }) satisfies VaeOptions;
+({ ...options, encoder: { kind: "residual", channels: [32, 64], groups: 4 } }) satisfies VaeOptions;
+// @ts-expect-error: a norm of images alone
+({ ...options, encoder: { kind: "mlp", hidden: [1], norm: "group" } }) satisfies VaeOptions;
 // @ts-expect-error: an option of another kind
 ({ ...options, encoder: { kind: "mlp", hidden: [1], stride: 2 } }) satisfies VaeOptions;
 // @ts-expect-error: nothing to train for

@@ -45,7 +45,7 @@ export interface VectorInput {
   size: number;
 }
 
-export type Network = Mlp | Conv;
+export type Network = Mlp | Conv | Residual;
 export type Activation = "relu" | "leaky_relu" | "elu" | "silu" | "gelu" | "tanh" | "sigmoid" | "softplus" | "linear";
 /** One number for all layers, or one for each. */
 export type PerLayer = number | readonly number[];
@@ -56,6 +56,8 @@ export interface Mlp {
   hidden: readonly number[];
   /** Default `"relu"`. */
   activation?: Activation;
+  /** Before every activation (Ba et al. 2016). Default `"none"`. */
+  norm?: "none" | "layer";
 }
 
 /** Convolutions of these channels, then dense layers; a decoder runs the same list backwards, transposed. */
@@ -72,6 +74,30 @@ export interface Conv {
   hidden?: readonly number[];
   /** Default `"relu"`. */
   activation?: Activation;
+  /** Before every activation. Default `"none"`. */
+  norm?: Norm;
+  /** Of group norm; a divisor of every layer's channels. Default 8. */
+  groups?: number;
+}
+
+/** Over all of an example's channels and pixels (Ba et al. 2016), or over groups of channels (Wu & He 2018). */
+export type Norm = "none" | "layer" | "group";
+
+/** Stages of these channels, each of which halves the image and then has residual blocks (He et al. 2016, pre-activation); the decoder grows it again. */
+export interface Residual {
+  kind: "residual";
+  /** Default `[32, 64, 128]`. */
+  channels?: readonly number[];
+  /** Residual blocks of a stage. Default 1. */
+  blocks?: number;
+  /** Dense layers between the stages and the latent. Default none. */
+  hidden?: readonly number[];
+  /** Default `"relu"`. */
+  activation?: Activation;
+  /** Default `"group"`. */
+  norm?: Norm;
+  /** Of group norm; a divisor of every stage's channels. Default 8. */
+  groups?: number;
 }
 
 export type Latent = GaussianLatent | CategoricalLatent | LadderLatent;

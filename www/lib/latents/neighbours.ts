@@ -23,7 +23,7 @@ export function nearest(codes: Rows, point: Point, k = 1, { metric = "euclidean"
   const distances = Float64Array.from({ length: rows }, (_, i) => distance(values, i * cols, point));
   const farthest = distances.slice().sort()[k - 1]; // sorted as plain numbers, which is far quicker than rows by their distances
   const within = Uint32Array.from(distances.keys()).filter((i) => distances[i] <= farthest);
-  const indices = within.sort((i, j) => distances[i] - distances[j] || i - j).slice(0, k);
+  const indices = within.sort((i, j) => distances[i] - distances[j]).slice(0, k); // stable: equals stay in the order of rows
   return { indices, distances: Float64Array.from(indices, (i) => distances[i]) };
 }
 

@@ -44,7 +44,7 @@ export interface ForestPredictor {
 
 /**
  * P_j is the importance of dimension j over the factors, P_k that of factor k over the dimensions, each summing to 1; ρ weighs by the total
- * importance, as Eastwood & Williams 2018, §2, do for disentanglement and Locatello et al. 2019 for both. Both scores are 0 where nothing predicts anything.
+ * importance, as Eastwood & Williams 2018 do for disentanglement and Locatello et al. 2019 for both. Both scores are 0 where nothing predicts anything.
  * codes: (n, size), size at least 2; factors: (n, k), k at least 2.
  */
 export function dci(codes: Rows, factors: Factors, { predictor = { kind: "lasso" } }: { predictor?: DciPredictor } = {}): Dci {

@@ -7,7 +7,7 @@ export interface ReconstructionErrors {
   mse: number;
   /** mean |x − x̂|. */
   mae: number;
-  /** mse / variance of all elements of x: 1 for a reconstruction that is the mean of the data. NaN where x is constant. Van den Oord et al. 2017 train on it. */
+  /** mse / variance of all elements of x: 1 for a reconstruction that is the mean of the data. NaN where x is constant. Common for VQ-VAEs, as it does not depend on the scale of x. */
   mseOverVariance: number;
   /** 10 log₁₀(peak² / mse) of each example, averaged: decibels; infinite where an example is reconstructed exactly. */
   psnr: number;
