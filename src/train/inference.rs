@@ -94,12 +94,12 @@ impl Session {
             temperature * within.unwrap_or(0.0)
         };
         let noise: Vec<f32> = (0..(n * self.model.options.latent.prior_noise()) as u32).map(draw).collect();
-        let z = self.from_prior(noise, n).await?;
+        let z = self.prior_points(noise, n).await?;
         self.decode_rows(&z, labels.as_deref(), guidance).await
     }
 
     /// z ~ p(z) from its noise.
-    async fn from_prior(&mut self, noise: Vec<f32>, n: usize) -> Result<Vec<f32>> {
+    async fn prior_points(&mut self, noise: Vec<f32>, n: usize) -> Result<Vec<f32>> {
         if self.model.options.latent.is_plain() {
             return Ok(noise);
         }

@@ -22,8 +22,8 @@ pub fn reduce(job: &mut Job) {
 
 /// Σ of each input, in blocks; the blocks' sums are added in double precision.
 pub fn totals(job: &mut Job) {
-    for k in 0..job.loads.len() {
-        let count = job.core.get(COUNTS[k]);
+    for (k, count) in COUNTS.iter().enumerate().take(job.loads.len()) {
+        let count = job.core.get(count);
         let mut total = 0.0f64;
         for start in (0..count).step_by(BLOCK) {
             let n = BLOCK.min(count - start);

@@ -103,7 +103,7 @@ fn mask(g: &mut Graph, from: usize, to: usize, size: usize, is_last: bool) -> Re
 
 fn iaf(g: &mut Graph, p: &mut Params, z: Edge, i: usize, hidden: usize) -> Result<(Edge, Edge)> {
     let &[_, size] = g.shape(z).dims() else { return Err(Error::shape("iaf", "z is no matrix")) };
-    let ordered = if i % 2 == 0 { z } else { reversed(g, z)? };
+    let ordered = if i.is_multiple_of(2) { z } else { reversed(g, z)? };
     let mut layer = |g: &mut Graph, name: &str, x: Edge, from: usize, to: usize, is_last: bool| {
         let init = if is_last { Init::Uniform { limit: 1e-2 } } else { Init::Glorot { fan_in: from, fan_out: to } };
         let w = p.get(g, &format!("flow.{i}.{name}.weight"), [from, to], init)?;
@@ -123,7 +123,7 @@ fn iaf(g: &mut Graph, p: &mut Params, z: Edge, i: usize, hidden: usize) -> Resul
     let next = ops::map(g, input(0) * input(1) + (constant(1.0) - input(1)) * input(2), &[ordered, gate, m])?;
     let logs = ops::map(g, -((-(input(0) + 1.5)).softplus()), &[s])?;
     let log_det = ops::sum(g, logs, &[1])?;
-    let next = if i % 2 == 0 { next } else { reversed(g, next)? };
+    let next = if i.is_multiple_of(2) { next } else { reversed(g, next)? };
     Ok((next, log_det))
 }
 
