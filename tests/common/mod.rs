@@ -1,5 +1,6 @@
 //! What several test files share: a graph's values by the oracle and by a backend, and registry-wide parity of the two.
 
+pub mod bench;
 pub mod densities;
 pub mod family;
 pub mod likelihoods;
