@@ -355,7 +355,7 @@ fn an_evaluation_counts_each_row_once() {
         .collect();
     for n in [1, 2, 127, 128, 129, 256, 300] {
         let set = data(&values[..n * 64], &model);
-        let Figures { elbo, reconstruction, kl } = wait(s.evaluate(&set, &json!({}))).expect("the data fit");
+        let Figures { elbo, reconstruction, kl, .. } = wait(s.evaluate(&set, &json!({}))).expect("the data fit");
         assert_eq!(elbo, -(reconstruction + kl));
         let [mean, logvar] = normal(wait(s.encode(&set)).expect("the data fit"));
         let kl_of = |(m, l): (&f32, &f32)| 0.5 * (f64::from(*m).powi(2) + f64::from(*l).exp() - 1.0 - f64::from(*l));

@@ -76,7 +76,10 @@ impl Session {
         }
         self.backend.drop_plan(&plan);
         let [reconstruction, kl] = sums.map(|sum| sum / n as f64);
-        Ok(Figures { elbo: -(reconstruction + kl), reconstruction, kl })
+        let options = &self.model.options;
+        let is_discrete = options.classes.is_none() && options.likelihood.support().is_discrete();
+        let bits = (reconstruction + kl) / options.input.shape().size() as f64 / std::f64::consts::LN_2;
+        Ok(Figures { elbo: -(reconstruction + kl), reconstruction, kl, bits_per_dimension: is_discrete.then_some(bits) })
     }
 
     /// log p(x) of each row by importance weighting, log 1/k·Σ p(x, z)/q(z|x) over k draws z ~ q(z|x) (Burda et al. 2016, Eq. 8): (n), a lower

@@ -58,6 +58,9 @@ pub struct Figures {
     pub elbo: f64,
     pub reconstruction: f64,
     pub kl: f64,
+    /// −elbo/(values·log 2), where the likelihood is one of discrete values.
+    #[serde(rename = "bitsPerDimension", skip_serializing_if = "Option::is_none")]
+    pub bits_per_dimension: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -31,4 +31,6 @@ export interface Figures {
   reconstruction: number;
   /** KL(q(z|x) ‖ p(z)), unweighted. */
   kl: number;
+  /** −elbo / (values · log 2), from `evaluate` and `validation`, where the likelihood is one of discrete values. */
+  bitsPerDimension?: number;
 }
