@@ -8,27 +8,12 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::expr::{Program, Scalar, Term, core, input};
+use crate::expr::{Scalar, Term, core, input};
 use crate::graph::{Core, Edge, Graph, Launch, MapLaunch, NodeId, View};
-use crate::shape::Shape;
+use crate::plan::stage::{Lazy, Read, Stage, drop_unused_reads, inline, is_positional, place_reads, push, renumber};
 
 /// Every device binds this many buffers in a kernel, and no more is asked of one.
 pub const MAX_BUFFERS: usize = 8;
-
-/// An operand before it has a place.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Read {
-    pub edge: Edge,
-    pub view: View,
-}
-
-/// A stage before its operands have places.
-#[derive(Clone, Debug)]
-pub struct Stage {
-    pub domain: Shape,
-    pub reads: Vec<Read>,
-    pub roots: Vec<Scalar>,
-}
 
 #[derive(Debug)]
 pub struct FusedCore {
@@ -72,13 +57,6 @@ pub fn fuse(graph: &Graph) -> Result<Fused> {
         }
     }
     fusion.finish()
-}
-
-/// A map that is computed where it is read.
-#[derive(Clone)]
-struct Lazy {
-    stage: Stage,
-    is_pure_view: bool,
 }
 
 struct Fusion<'a> {
@@ -471,99 +449,4 @@ fn live(graph: &Graph) -> Vec<bool> {
 
 fn outputs(graph: &Graph, id: NodeId) -> Vec<Edge> {
     (0..graph.nodes()[id].outputs.len()).map(|output| Edge { node: id, output }).collect()
-}
-
-fn is_positional(stage: &Stage) -> bool {
-    Program::lower(&stage.roots).is_positional()
-}
-
-/// The place of a read in a list, added if it is new.
-fn push(reads: &mut Vec<Read>, read: Read) -> usize {
-    reads.iter().position(|r| *r == read).unwrap_or_else(|| {
-        reads.push(read);
-        reads.len() - 1
-    })
-}
-
-/// Adds reads that may look each other up; their new numbers.
-fn place_reads(into: &mut Vec<Read>, reads: &[Read]) -> Vec<usize> {
-    let mut numbers: Vec<Option<usize>> = vec![None; reads.len()];
-    let mut order: Vec<usize> = (0..reads.len()).collect();
-    order.sort_by_key(|k| reads[*k].view.index.is_some());
-    for k in order {
-        let mut read = reads[k].clone();
-        if let Some(index) = &mut read.view.index {
-            index.operand = numbers[index.operand].expect("an index is itself read without lookup");
-        }
-        numbers[k] = Some(push(into, read));
-    }
-    numbers.into_iter().map(|n| n.expect("every read was placed")).collect()
-}
-
-fn renumber(root: &Scalar, numbers: &[usize]) -> Scalar {
-    root.substitute(&mut |leaf| match leaf {
-        Term::Input(k) => input(numbers[*k]),
-        _ => core(),
-    })
-}
-
-/// A lazy map as seen through `view` over `domain`: its reads over that domain, and its value.
-fn inline(lazy: &Lazy, view: &View, domain: &Shape) -> Option<(Vec<Read>, Scalar)> {
-    let (stage, root) = (&lazy.stage, &lazy.stage.roots[0]);
-    if view.index.is_some() || view.row.is_some() {
-        return None;
-    }
-    if view.is_identity(domain) && view.offset == 0 && domain.size() == stage.domain.size() {
-        if *domain == stage.domain {
-            return Some((stage.reads.clone(), root.clone()));
-        }
-        let flat = |r: &Read| r.view.index.is_none() && r.view.is_identity(&stage.domain) && r.view.row.is_none();
-        let reads = stage.reads.iter().all(flat).then(|| {
-            let read = |r: &Read| Read { edge: r.edge, view: View { offset: r.view.offset, ..View::identity(domain) } };
-            stage.reads.iter().map(read).collect()
-        })?;
-        return Some((reads, root.clone()));
-    }
-    if is_positional(stage) || !(lazy.is_pure_view || view.is_total(domain)) {
-        return None;
-    }
-    // Its own reads run straight over its elements, so the outer view is theirs.
-    let compose = |r: &Read| {
-        let straight = View { row: None, offset: 0, ..r.view.clone() };
-        let is_straight = r.view.index.is_none() && straight.is_identity(&stage.domain);
-        is_straight
-            .then(|| Read { edge: r.edge, view: View { offset: view.offset + r.view.offset, row: r.view.row, ..view.clone() } })
-    };
-    Some((stage.reads.iter().map(compose).collect::<Option<Vec<_>>>()?, root.clone()))
-}
-
-fn drop_unused_reads(stage: &mut Stage) {
-    let program = Program::lower(&stage.roots);
-    let mut used: Vec<bool> = vec![false; stage.reads.len()];
-    for instr in &program.instrs {
-        if let crate::expr::Instr::Input(k) = instr {
-            used[*k as usize] = true;
-        }
-    }
-    for k in 0..stage.reads.len() {
-        if let Some(index) = stage.reads[k].view.index.filter(|_| used[k]) {
-            used[index.operand] = true;
-        }
-    }
-    let mut next = 0;
-    let numbers: Vec<usize> = used
-        .iter()
-        .map(|u| {
-            next += usize::from(*u);
-            next.saturating_sub(1)
-        })
-        .collect();
-    let mut flags = used.iter();
-    stage.reads.retain(|_| *flags.next().expect("a flag a read"));
-    for read in &mut stage.reads {
-        if let Some(index) = &mut read.view.index {
-            index.operand = numbers[index.operand];
-        }
-    }
-    stage.roots = stage.roots.iter().map(|root| renumber(root, &numbers)).collect();
 }

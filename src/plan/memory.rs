@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::fuse::{self, Fused, Group};
+use super::fuse::{Fused, Group};
+use super::stage as parts;
 use super::{Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, Target};
 use crate::error::{Error, Result};
 use crate::expr::{Program, input};
@@ -91,7 +92,7 @@ fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mu
             }
             let view = View { offset: start, ..View::identity(&meta.shape) };
             let stage =
-                fuse::Stage { domain: meta.shape.clone(), reads: vec![fuse::Read { edge: base, view }], roots: vec![input(0)] };
+                parts::Stage { domain: meta.shape.clone(), reads: vec![parts::Read { edge: base, view }], roots: vec![input(0)] };
             // The copy defines no edge of the graph: it is named by the pack's own node and the number of the part.
             let copy = Edge { node: whole.node, output: 1 + offset };
             places.insert(copy, Place { buffer, offset, meta });
@@ -154,7 +155,7 @@ fn kernel(graph: &Graph, group: Group, places: &HashMap<Edge, Place>) -> Kernel 
     Kernel { core, store: stage(group.stage, places), outputs, label: label.join("+") }
 }
 
-fn stage(fused: fuse::Stage, places: &HashMap<Edge, Place>) -> Stage {
+fn stage(fused: parts::Stage, places: &HashMap<Edge, Place>) -> Stage {
     let operands = fused.reads.iter().map(|r| Bound { place: places[&r.edge].clone(), view: r.view.clone() }).collect();
     Stage { domain: fused.domain, operands, program: Program::lower(&fused.roots) }
 }

@@ -3,6 +3,7 @@
 
 mod fuse;
 mod memory;
+mod stage;
 mod text;
 
 use std::rc::Rc;
