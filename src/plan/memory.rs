@@ -165,14 +165,7 @@ impl Plan {
     fn drop_unused_buffers(&mut self) {
         let mut used = vec![false; self.buffers.len()];
         self.each_place(&mut |place| used[place.buffer] = true);
-        let mut next = 0;
-        let numbers: Vec<usize> = used
-            .iter()
-            .map(|u| {
-                next += usize::from(*u);
-                next.saturating_sub(1)
-            })
-            .collect();
+        let numbers = parts::kept_numbers(&used);
         self.each_place(&mut |place| place.buffer = numbers[place.buffer]);
         let mut flags = used.into_iter();
         self.buffers.retain(|_| flags.next().expect("a flag a buffer"));

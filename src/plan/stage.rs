@@ -103,14 +103,7 @@ pub fn drop_unused_reads(stage: &mut Stage) {
             used[index.operand] = true;
         }
     }
-    let mut next = 0;
-    let numbers: Vec<usize> = used
-        .iter()
-        .map(|u| {
-            next += usize::from(*u);
-            next.saturating_sub(1)
-        })
-        .collect();
+    let numbers = kept_numbers(&used);
     let mut flags = used.iter();
     stage.reads.retain(|_| *flags.next().expect("a flag a read"));
     for read in &mut stage.reads {
@@ -119,4 +112,14 @@ pub fn drop_unused_reads(stage: &mut Stage) {
         }
     }
     stage.roots = stage.roots.iter().map(|root| renumber(root, &numbers)).collect();
+}
+
+/// The new number of each element of a list that keeps only those marked; meaningless for the others.
+pub fn kept_numbers(marked: &[bool]) -> Vec<usize> {
+    let mut next = 0;
+    let number = |is_kept: &bool| {
+        next += usize::from(*is_kept);
+        next.saturating_sub(1)
+    };
+    marked.iter().map(number).collect()
 }
