@@ -54,8 +54,8 @@ async function weigh({ fit, measures }, { row: name, beta, balance, finding, few
   const row = { row: name, reconstruction: [], KL: [], "active units of 32": [] };
   const findings = [];
   for (const seed of seeds) {
-    const model = { encoder: { kind: "mlp", hidden: [200] }, latent: { kind: "gaussian", size: 32 }, likelihood: { kind: "gaussian" }, objective: { kind: "elbo", beta }, balance };
-    const { vae, epochs: curve, history } = await fit({ model: JSON.parse(JSON.stringify(model)), set, epochs, seed, label: `${name},` });
+    const model = { encoder: { kind: "mlp", hidden: [200] }, latent: { kind: "gaussian", size: 32 }, likelihood: { kind: "gaussian" }, objective: { kind: "elbo", beta }, ...(balance && { balance }) };
+    const { vae, epochs: curve, history } = await fit({ model, set, epochs, seed, label: `${name},` });
     const posterior = await vae.encode(set.test);
     row.reconstruction.push(curve.at(-1).reconstruction);
     row.KL.push(curve.at(-1).kl);
@@ -64,7 +64,9 @@ async function weigh({ fit, measures }, { row: name, beta, balance, finding, few
     await vae.dispose();
   }
   row.diagnosis = [...new Set(findings.flat())].join(", ") || "nothing";
-  if (finding !== undefined) Object.assign(row, bar(`diagnosis ${finding}, no active unit`, findings.every((codes) => codes.includes(finding)) && row["active units of 32"].every((count) => count === 0)));
-  if (fewest !== undefined) Object.assign(row, bar(`at least ${fewest} active`, row["active units of 32"].every((count) => count >= fewest)));
+  const counts = row["active units of 32"];
+  const isNamed = findings.every((codes) => codes.includes(finding));
+  if (finding !== undefined) return { ...row, ...bar(`no active unit, found to be ${finding}`, isNamed && counts.every((count) => count === 0)) };
+  if (fewest !== undefined) return { ...row, ...bar(`at least ${fewest} active`, counts.every((count) => count >= fewest)) };
   return row;
 }
