@@ -44,6 +44,29 @@ export async function sprites(size, n) {
   return { train: part(n, 0), test: part(Math.ceil(n / 10), 1) };
 }
 
+/** A part with each grey value drawn to 0 or 255, with its own probability: the same for the same seed. */
+export function binarised({ values, ...rest }, seed) {
+  const draw = uniform(seed);
+  return { ...rest, values: values.map((value) => (255 * draw() < value ? 255 : 0)) };
+}
+
+/** A part with (value + u) / 256 for each byte, u uniform in 0 … 1: floats whose densities compare with masses of bytes (Theis et al. 2016). */
+export function dequantised({ values, ...rest }, seed) {
+  const draw = uniform(seed);
+  return { ...rest, values: Float32Array.from(values, (value) => (value + draw()) / 256) };
+}
+
+/** Numbers in 0 … 1, without the 1: Mulberry32 (T. Ettinger, public domain). */
+function uniform(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
 /** The rows from `first` up to `last` of a part, without copying. */
 export function rows({ values, shape, labels }, first, last) {
   const size = values.length / shape[0];

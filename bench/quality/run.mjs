@@ -3,7 +3,8 @@
  *
  *   node bench/quality/run.mjs [--only NAME,NAME] [--long]
  *
- * Wants the package in dist/ (npm run build). Prints a table for each, and leaves its figures and pictures in bench/results.
+ * Wants the package in dist/ (npm run build). Prints a table for each, and leaves its figures and pictures in bench/results. Ends with 1 where
+ * an experiment fails, or a row does not hold to its bar.
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
@@ -13,7 +14,7 @@ import { Worker } from "node:worker_threads";
 import { prepare } from "../../scripts/data.mjs";
 import { Failure, ROOT, main, output, say } from "../../scripts/run.mjs";
 import { EXPERIMENTS, load } from "./experiments.mjs";
-import { RESULTS, markdown, resultFile } from "./results.mjs";
+import { RESULTS, failures, markdown, resultFile } from "./results.mjs";
 
 /** The figures of one experiment, run on a thread, or why there are none. */
 function runOnThread(name, long) {
@@ -56,4 +57,6 @@ await main(async () => {
   reports.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
   console.log(`\n${reports.map(markdown).join("\n\n")}`);
   if (reports.some(({ failed }) => failed)) throw new Failure("Not every experiment came to its end: see above.");
+  const broken = failures(reports);
+  if (broken.length > 0) throw new Failure(`Not held:\n${broken.join("\n")}`);
 });

@@ -6,7 +6,7 @@ import { PNG } from "pngjs";
 import { EXPERIMENTS, load } from "../../bench/quality/experiments.mjs";
 import { fit } from "../../bench/quality/fit.mjs";
 import { grid, png } from "../../bench/quality/picture.mjs";
-import { cell, markdown } from "../../bench/quality/results.mjs";
+import { bar, cell, failures, markdown } from "../../bench/quality/results.mjs";
 import { Vae } from "../../dist/index.js";
 
 test("every experiment of the list is a file that says its name, and reads sets that there are", async () => {
@@ -48,6 +48,18 @@ test("a report is a table with a column for whatever a row has", () => {
     "Pictures: p.png",
   ]);
   assert.equal(markdown({ title: "T", failed: "no data" }), "**T**: failed: no data");
+});
+
+test("a row says whether it holds to its bar, after its figures, and the rows that do not are named", () => {
+  const rows = [{ row: "a", ...bar("below b", true), nats: 1 }, { row: "b", nats: 2 }, { row: "c", nats: 3, ...bar("below a", false) }];
+  assert.deepEqual(markdown({ title: "T", machine: "M", epochs: 2, seeds: [0], seconds: 1, rows }).split("\n").slice(2), [
+    "|  | nats | bar | holds |",
+    "|---|---|---|---|",
+    "| a | 1.00 | below b | yes |",
+    "| b | 2.00 | – | – |",
+    "| c | 3.00 | below a | no |",
+  ]);
+  assert.deepEqual(failures([{ name: "n", rows }, { name: "m", failed: "no data" }]), ["n, c: below a"]);
 });
 
 test("pictures stand side by side, one row over another, with white between", () => {

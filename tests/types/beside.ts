@@ -1,7 +1,7 @@
 /** What `reparam/latents` and `reparam/measures` take beside a model, and what they refuse. Checked by the compiler, never run. */
-import type { Data, Vae } from "reparam";
+import { Vae, type Data } from "reparam";
 import { attributeVector, manifoldGrid, nearest, path, slerp, traversals } from "reparam/latents";
-import { FINDING_TEXTS, dci, decomposeKl, diagnose, frechetDistance, gaussianOf, klPerDimension, mig, reconstructionErrors, type Factors, type Finding, type StepFigures } from "reparam/measures";
+import { Classifier, FINDING_TEXTS, dci, decomposeKl, diagnose, frechetDistance, gaussianOf, klPerDimension, mig, reconstructionErrors, type Factors, type Finding, type StepFigures } from "reparam/measures";
 
 export async function use(vae: Vae, data: Data, x: Float32Array): Promise<number> {
   const encoding = await vae.encode(data);
@@ -34,4 +34,14 @@ export function told(history: StepFigures[], encoding: Parameters<typeof klPerDi
   // @ts-expect-error: a code that is none
   if (findings[0].code === "overfitting") return "";
   return findings.map(({ code }) => FINDING_TEXTS[code].message).join();
+}
+
+export async function judged(data: Data, samples: Data): Promise<number> {
+  const classifier = await Classifier.create(Vae, { input: { kind: "vector", size: 2 }, classes: 10, worker: false });
+  for await (const event of classifier.train(data, { epochs: 1, validation: data })) if (event.kind === "step") event.crossEntropy satisfies number;
+  const predicted: Uint16Array = await classifier.predict(samples);
+  // @ts-expect-error: a classifier has no latent
+  await Classifier.create(Vae, { input: { kind: "vector", size: 2 }, classes: 10, latent: { kind: "gaussian", size: 2 } });
+  await (await Classifier.load(Vae, await classifier.save(), { backend: "cpu" })).dispose();
+  return frechetDistance(gaussianOf(await classifier.features(data)), gaussianOf(await classifier.features(samples))) + predicted[0];
 }

@@ -25,6 +25,8 @@ export { frechetDistance, gaussianOf } from "./frechet.js";
 export type { Gaussian } from "./frechet.js";
 export { agreement, predictedLabels } from "./agreement.js";
 export type { Agreement } from "./agreement.js";
+export { Classifier } from "./classifier.js";
+export type { ClassifierEvent, ClassifierOptions, Features, ModelClass } from "./classifier.js";
 export { diagnose } from "./diagnosis.js";
 export type { Finding, FindingCode, StepFigures, Symptoms } from "./diagnosis.js";
 export { FINDING_TEXTS } from "./diagnosis-texts.js";
