@@ -1,6 +1,7 @@
 //! GECO: minimises the KL under the constraint that the reconstruction is at most `reconstruction` nats per example. Its Lagrange multiplier
 //! λ grows while the constraint is broken and falls while it holds (Rezende & Viola 2018, Algorithm 1):
-//! loss = (λ·reconstruction + weight·KL) / max(λ, 1), log λ moving with the relative excess. The division leaves the direction and keeps the
+//! loss = (λ·reconstruction + weight·KL) / max(λ, 1), log λ moving with the relative excess, at once
+//! and by its sum. The division leaves the direction and keeps the
 //! steps of a large λ in bounds.
 
 use crate::error::Result;
@@ -8,7 +9,7 @@ use crate::expr::{Scalar, Unary, constant, control, input};
 use crate::fields::{Default, Kinded, Parameter};
 use crate::graph::Graph;
 use crate::ops;
-use crate::vae::balance::{Balance, multiplier};
+use crate::vae::balance::{Balance, Follow, multiplier};
 use crate::vae::terms::{Amount, Loss, Part};
 
 pub struct Geco;
@@ -45,7 +46,7 @@ impl Balance for Geco {
             let scale = control(GOAL).unary(Unary::Abs).max(&constant(1.0));
             ops::map(g, (input(0) - control(GOAL)) / scale, &[mean])
         };
-        let (lambda, kept) = multiplier(g, excess, control(SPEED_NOW))?;
+        let (lambda, kept) = multiplier(g, excess, Follow { rate: control(SPEED_NOW), reach: 0.05, proportional: 5.0 })?;
         let bound = input(1).max(&constant(1.0));
         let distortion = ops::map(g, input(0) * input(1) / &bound, &[reconstruction.values, lambda])?;
         let rate = ops::map(g, input(0) / bound, &[kl.values, lambda])?;

@@ -6,7 +6,7 @@ use crate::expr::{Scalar, constant, control, input};
 use crate::fields::{Default, Kinded, Parameter};
 use crate::graph::Graph;
 use crate::ops;
-use crate::vae::balance::{Balance, multiplier};
+use crate::vae::balance::{Balance, Follow, multiplier};
 use crate::vae::terms::{Amount, Loss, Part};
 
 pub struct Target;
@@ -42,7 +42,7 @@ impl Balance for Target {
             let mean = kl.total(g, batch)?;
             ops::map(g, input(0) / control(RATE_NOW) - constant(1.0), &[mean])
         };
-        let (beta, kept) = multiplier(g, excess, control(SPEED_NOW))?;
+        let (beta, kept) = multiplier(g, excess, Follow { rate: control(SPEED_NOW), reach: 1.0, proportional: 0.0 })?;
         let values = ops::map(g, input(0) * input(1), &[kl.values, beta])?;
         let weighted = Part { name: "weighted_kl", amount: Amount { values, ..kl }, weight };
         let first = Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) };
