@@ -1,7 +1,7 @@
 //! A model as a safetensors file: the parameters and both moments under their own names, and in the metadata the options, the step and
 //! the place in the data, so that a loaded model goes on as if it had never stopped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,7 +21,8 @@ struct Header {
     options: Value,
     step: u64,
     position: Position,
-    controls: HashMap<String, f64>,
+    /// In order, so that equal models give equal files.
+    controls: BTreeMap<String, f64>,
     /// The balance's options, where they were moved.
     #[serde(default)]
     balance: Option<Vec<f64>>,
