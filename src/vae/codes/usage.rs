@@ -21,13 +21,14 @@ pub fn shown(g: &mut Graph, counts: &[Edge], n: usize, batch: usize) -> Result<V
     for counts in counts {
         let codes = g.shape(*counts).size();
         let flat = ops::reshape(g, *counts, [codes])?;
-        let part = input(0) * (1.0 / n as f64);
+        let part = input(0) / n as f64;
         let entropy = ops::map(g, -(&part * part.max(&constant(1e-30)).log()), &[flat])?;
         let entropy = ops::sum(g, entropy, &[0])?;
         entropies.push(ops::reshape(g, entropy, [1])?);
-        let is_used = ops::map(g, input(0).min(&constant(1.0)) * (1.0 / codes as f64), &[flat])?;
+        let is_used = ops::map(g, input(0).min(&constant(1.0)), &[flat])?;
         let used = ops::sum(g, is_used, &[0])?;
-        parts.push(ops::reshape(g, used, [1])?);
+        let used = ops::reshape(g, used, [1])?;
+        parts.push(ops::map(g, input(0) / codes as f64, &[used])?);
     }
     let mean = |count: usize| (0..count).fold(constant(0.0), |sum, k| sum + input(k)) * (1.0 / count as f64);
     let perplexity = ops::map(g, mean(entropies.len()).exp(), &entropies)?;
