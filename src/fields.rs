@@ -223,6 +223,14 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| Error::option(self.at(p.name), show(value), p.expected()))
     }
 
+    /// A choice of true and false, as words or as themselves.
+    pub fn flag(&self, p: &Parameter) -> Result<bool> {
+        match self.get(p.name) {
+            Some(Value::Bool(flag)) => Ok(*flag),
+            _ => self.choice(p).map(|word| word == "true"),
+        }
+    }
+
     /// A number, or a choice by its place in the list.
     pub fn value(&self, p: &Parameter) -> Result<f64> {
         let Kind::Choice(words) = p.kind else { return self.number(p) };

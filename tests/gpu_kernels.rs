@@ -68,6 +68,7 @@ tests! {
     softmax_and_logsumexp_take_any_offset
     group_norm_and_its_gradient_take_every_grouping
     argmin_takes_the_first_of_equals
+    nearest_takes_the_first_of_equals
     scatter_add_sums_the_rows_of_each_index
     reparameterize_draws_around_the_mean
 }
@@ -746,6 +747,29 @@ async fn argmin_takes_the_first_of_equals(gpu: &mut Gpu) {
                 .collect();
             assert_eq!(got[0], want, "{rows} {cols} {kind}");
         }
+    }
+}
+
+async fn nearest_takes_the_first_of_equals(gpu: &mut Gpu) {
+    for (rows, codes, size) in [(1, 1, 1), (3, 5, 2), (65, 3, 1), (7, 64, 2), (5, 1000, 3)] {
+        // Whole numbers, so that there are ties and every distance is exact.
+        let whole_numbers = |seed: u32, n: usize| values(seed, n).iter().map(|x| (x * 3.0).round()).collect::<Vec<f32>>();
+        let (x, table) = (whole_numbers(7, rows * size), whole_numbers(8, codes * size));
+        let mut kit = Kit::default();
+        let (px, pt) = (kit.f32([rows, size], &x), kit.f32([codes, size], &table));
+        let out = kit.out(Meta::u32([rows]));
+        let consts = [("ROWS", rows), ("COLS", codes), ("DEPTH", size)];
+        let got = kit.run(gpu, core_kernel("nearest", &consts, vec![whole(&px), whole(&pt)], &out), Env::default()).await;
+        let distance = |x: &[f32], c: &[f32]| x.iter().zip(c).map(|(x, c)| (x - c).powi(2)).sum::<f32>();
+        let want: Vec<u32> = x
+            .chunks(size)
+            .map(|x| {
+                let all: Vec<f32> = table.chunks(size).map(|c| distance(x, c)).collect();
+                let least = all.iter().copied().fold(f32::INFINITY, f32::min);
+                all.iter().position(|d| *d == least).expect("it is one of them") as u32
+            })
+            .collect();
+        assert_eq!(got[0], want, "{rows} {codes} {size}");
     }
 }
 

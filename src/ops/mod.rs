@@ -7,9 +7,11 @@ pub mod concat;
 pub mod conv2d;
 pub mod gather;
 pub mod group_norm;
+pub mod index;
 pub mod logsumexp;
 pub mod map;
 pub mod matmul;
+pub mod nearest;
 pub mod pack;
 pub mod rearrange;
 pub mod reduce;
@@ -30,9 +32,11 @@ pub use conv2d::{conv_transpose2d, conv2d};
 pub use example::{Draw, Example};
 pub use gather::gather;
 pub use group_norm::group_norm;
+pub use index::index;
 pub use logsumexp::logsumexp;
 pub use map::{add, fill, map, map_to, mul, neg, scale, stop_gradient, sub};
 pub use matmul::matmul;
+pub use nearest::nearest;
 pub use reduce::{max, mean, sum};
 pub use reparameterize::reparameterize;
 pub use reshape::reshape;
@@ -46,6 +50,6 @@ pub fn registry() -> Vec<(&'static str, Vec<Example>)> {
     macro_rules! entries {
         ($($module:ident)*) => { vec![$((stringify!($module), $module::examples())),*] };
     }
-    entries![map matmul affine conv2d reduce softmax logsumexp group_norm gather argmin reshape transpose slice concat upsample reparameterize
+    entries![map matmul affine conv2d reduce softmax logsumexp group_norm gather index argmin nearest reshape transpose slice concat upsample reparameterize
         step_row pack adam totals]
 }

@@ -21,6 +21,7 @@ struct Header {
     options: Value,
     step: u64,
     position: Position,
+    /// In order, so that equal models give equal files.
     controls: BTreeMap<String, f64>,
     /// The balance's options, where they were moved.
     #[serde(default)]

@@ -7,17 +7,19 @@ use crate::graph::{Edge, Graph};
 use crate::nn::{self, Init, Layer, Params};
 use crate::ops;
 use crate::vae::model::{Batch, Model};
-use crate::vae::terms::{Amount, Loss, Part, Posterior};
+use crate::vae::network::Head;
+use crate::vae::terms::{Amount, Beside, Loss, Part, Posterior};
 
 /// Features, (batch, features), and logits, (batch, classes).
 pub fn classify(model: &Model, classes: usize, g: &mut Graph, p: &mut Params, x: Edge) -> Result<Posterior> {
     let features = model.options.latent.size();
-    let head = model.options.encoder.encode(g, p, "encoder", x, None, features, model.options.init)?;
+    let out = Head { size: features, grid: None };
+    let head = model.options.encoder.encode(g, p, "encoder", x, None, out, model.options.init)?;
     let features = ops::map(g, input(0).unary(Unary::Relu), &[head])?;
     let law = |fan_in, fan_out| Init::Glorot { fan_in, fan_out };
     let logits = nn::dense(g, p, &Layer { name: "classifier.head", out: classes, law }, features)?;
     let outputs = vec![("mean", features), ("logits", logits)];
-    Ok(Posterior { mean: features, normal: None, outputs, parts: vec![logits] })
+    Ok(Posterior { mean: features, normal: None, outputs, parts: vec![logits], beside: Beside::default() })
 }
 
 /// −log softmax(logits)[label], in the place of a reconstruction: (batch, classes) whose sum over the classes it is. An example whose label is

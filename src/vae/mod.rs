@@ -3,6 +3,7 @@
 
 pub mod balance;
 mod classifier;
+pub mod codes;
 pub mod condition;
 pub mod latent;
 mod model;

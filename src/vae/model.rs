@@ -12,6 +12,7 @@ use crate::vae::balance;
 use crate::vae::classifier;
 use crate::vae::condition::DROPOUT;
 use crate::vae::latent::undrawn;
+use crate::vae::network::Head;
 use crate::vae::terms::{Amount, Loss, Posterior, Terms, per_row, repeat};
 
 #[derive(Clone)]
@@ -74,8 +75,10 @@ impl Model {
             return classifier::classify(self, classes, g, p, x);
         }
         let condition = self.condition(g, p, labels, is_training)?;
-        let head = self.options.encoder.encode(g, p, "encoder", x, condition, self.options.latent.head(), self.options.init)?;
-        self.options.latent.posterior(g, p, head)
+        let latent = &self.options.latent;
+        let out = Head { size: latent.head(), grid: latent.grid() };
+        let head = self.options.encoder.encode(g, p, "encoder", x, condition, out, self.options.init)?;
+        latent.posterior(g, p, head, is_training)
     }
 
     /// p(x|z, labels). z: (batch, latent size); an event of the distribution has x's shape.
@@ -90,11 +93,9 @@ impl Model {
             return Err(Error::option("classes", "a classifier", "a model with a decoder"));
         }
         let condition = self.condition(g, p, labels, is_training)?;
-        let mut h = self.options.latent.decoded(g, z)?;
-        if let Some(condition) = condition {
-            h = ops::concat(g, &[h, condition], 1)?;
-        }
         let event = self.options.input.shape();
+        let z = self.options.latent.decoded(g, z)?;
+        let h = self.options.decoder.begin(g, z, self.options.latent.grid(), condition, &event)?;
         let decoded = self.options.likelihood.decoded(&event)?;
         self.options.decoder.decode(g, p, "decoder", h, &decoded, self.options.init)
     }
@@ -115,7 +116,7 @@ impl Model {
         }
         let chosen = &self.options.objective;
         let k = chosen.of.samples(&chosen.values);
-        self.terms(g, p, batch, k, true, |g, terms| chosen.of.loss(g, critic, terms))
+        self.terms(g, p, batch, k, true, |g, terms| Ok(chosen.of.loss(g, critic, terms)?.with(&terms.q.beside)))
     }
 
     /// reconstruction and KL of a batch, from one draw of z each, whatever is minimised.
@@ -188,6 +189,8 @@ impl Model {
     /// What the model keeps between steps beside parameters, and its values at first.
     pub fn kept(&self) -> Vec<(&'static str, Vec<f32>)> {
         let values = self.options.balance.of.kept();
-        if values.is_empty() { Vec::new() } else { vec![(balance::STATE, values)] }
+        let mut kept = if values.is_empty() { Vec::new() } else { vec![(balance::STATE, values)] };
+        kept.extend(self.options.latent.kept(self.options.seed));
+        kept
     }
 }

@@ -82,7 +82,7 @@ impl Options {
         let encoder =
             Network::read("encoder", fields.required("encoder", "{ kind: \"mlp\", hidden } or { kind: \"conv\", channels }")?)?;
         let decoder = fields.get("decoder").map(|v| Network::read("decoder", v)).transpose()?.unwrap_or_else(|| encoder.clone());
-        let latent = latent::read(fields.required("latent", "{ kind: \"gaussian\", size }")?)?;
+        let mut latent = latent::read(fields.required("latent", "{ kind: \"gaussian\", size }")?)?;
         let likelihood = likelihood::Chosen::read(
             "likelihood",
             fields.required("likelihood", "{ kind: \"bernoulli\" } or { kind: \"gaussian\", sigma }")?,
@@ -96,6 +96,7 @@ impl Options {
         fit(&objective, &balance, latent.as_ref())?;
         let seed = seed(&fields)?;
         encoder.check("encoder", &input)?;
+        latent.place(encoder.grid("encoder", &input)?)?;
         decoder.check(if fields.get("decoder").is_some() { "decoder" } else { "encoder" }, &input)?;
         // Rectified convolutions start far faster from He's law, dense nets end a little lower from Glorot's.
         let usual = if encoder.convs.is_empty() { "glorot" } else { "kaiming" };
@@ -172,6 +173,13 @@ fn fit(objective: &Chosen<dyn Objective>, balance: &Chosen<dyn Balance>, latent:
     if objective.of.wants_plain() && !latent.is_plain() {
         let expected = format!("{{ kind: \"gaussian\", size }} without flow or learnt prior, as the objective {kind} wants");
         return Err(Error::option("latent", "another latent", expected));
+    }
+    if latent.is_code() && !["elbo", "autoencoder"].contains(&kind) {
+        return Err(Error::option("objective.kind", kind, "elbo or autoencoder: q of a code has no density to weigh"));
+    }
+    if latent.is_code() && balance.of.kind() != "constant" {
+        let expected = "constant: the KL of codes is constant, nothing balances it";
+        return Err(Error::option("balance.kind", balance.of.kind(), expected));
     }
     if !objective.of.is_balanced() && balance.of.kind() != "constant" {
         let kinds: Vec<&str> = objective::REGISTRY.iter().filter(|o| o.is_balanced()).map(|o| o.kind()).collect();

@@ -21,6 +21,15 @@ pub struct Posterior {
     pub outputs: Vec<(&'static str, Edge)>,
     /// What the kind of latent keeps for itself.
     pub parts: Vec<Edge>,
+    pub beside: Beside,
+}
+
+/// What a kind of latent brings to the loss by itself, in training.
+#[derive(Default)]
+pub struct Beside {
+    pub parts: Vec<Part>,
+    pub shown: Vec<(&'static str, Amount)>,
+    pub kept: Vec<Kept>,
 }
 
 /// k draws of z for each example of a batch, draw by draw, and their densities.
@@ -103,6 +112,7 @@ pub struct Part {
 }
 
 /// A value that the model keeps between steps beside its parameters, and its value after the step.
+#[derive(Clone, Copy)]
 pub struct Kept {
     pub state: Edge,
     pub next: Edge,
@@ -146,6 +156,14 @@ impl Loss {
     /// With one more part.
     pub fn and(mut self, name: &'static str, amount: Amount, weight: Scalar) -> Loss {
         self.parts.push(Part { name, amount, weight });
+        self
+    }
+
+    /// With what the latent brings.
+    pub fn with(mut self, beside: &Beside) -> Loss {
+        self.parts.extend(beside.parts.iter().cloned());
+        self.shown.extend(beside.shown.iter().copied());
+        self.kept.extend(beside.kept.iter().copied());
         self
     }
 

@@ -38,7 +38,17 @@ pub fn latents() -> Vec<Value> {
         json!({ "latent": { "kind": "gaussian", "size": 3, "prior": { "kind": "vamp", "components": 8 }, "flow": { "kind": "iaf" } } }),
         json!({ "latent": { "kind": "categorical", "variables": 4, "categories": 5 } }),
         json!({ "latent": { "kind": "ladder", "lower": 4, "upper": 2, "hidden": 16 } }),
+        json!({ "latent": { "kind": "vq", "codes": 16, "size": 4, "positions": 3 } }),
+        json!({ "latent": { "kind": "vq", "codes": 8, "size": 4, "positions": 3, "levels": 2, "update": "gradient", "gradient": "rotation" } }),
+        with(grid(), json!({ "latent": { "kind": "vq", "codes": 16, "size": 4, "distance": "cosine" } })),
+        json!({ "latent": { "kind": "fsq", "levels": [5, 4, 3], "positions": 4 } }),
+        with(grid(), json!({ "latent": { "kind": "fsq", "levels": [5, 4] }, "condition": { "classes": 4 } })),
     ]
+}
+
+/// An encoder that ends in a grid of 2×2 vectors.
+pub fn grid() -> Value {
+    json!({ "encoder": { "kind": "conv", "channels": [4, 8], "hidden": [] } })
 }
 
 pub fn balances() -> Vec<Value> {

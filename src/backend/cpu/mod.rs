@@ -8,6 +8,7 @@ mod gemm;
 mod lower;
 mod matmul;
 mod memory;
+mod nearest;
 mod norm;
 mod reduce;
 mod softmax;
@@ -46,6 +47,7 @@ const KERNELS: &[(&str, Run)] = &[
     ("group_norm_dx", norm::group_norm_dx),
     ("scatter_add", table::scatter_add),
     ("argmin", table::argmin),
+    ("nearest", nearest::nearest),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -48,6 +48,7 @@ pub fn layout(kernel: &Kernel, family: Family) -> Result<Layout> {
         "group_norm" => rows("group_norm", &["x"], &sizes, family),
         "group_norm_dx" => rows("group_norm_dx", &["x", "dy"], &sizes, family),
         "argmin" => rows("argmin", &["x"], &sizes, family),
+        "nearest" => rows("nearest", &["x", "codes"], &sizes, family),
         "scatter_add" => elements("scatter_add", &["index", "dy"], sizes.get("ROWS") * sizes.get("COLS"), &sizes),
         "reparameterize" => elements("reparameterize", &["mean", "logvar"], sizes.get("SIZE"), &sizes),
         other => Err(Error::internal(format!("there is no shader for the core {other}"))),

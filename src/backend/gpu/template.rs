@@ -30,6 +30,7 @@ shaders! {
     "map"
     "matmul"
     "moments"
+    "nearest"
     "random"
     "reduce"
     "reparameterize"

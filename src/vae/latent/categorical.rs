@@ -13,7 +13,7 @@ use crate::ops;
 use crate::vae::latent::prior::choose;
 use crate::vae::latent::{Kind, Latent, POSTERIOR};
 use crate::vae::model::Model;
-use crate::vae::terms::{Draw, Posterior, per_row, repeat};
+use crate::vae::terms::{Beside, Draw, Posterior, per_row, repeat};
 
 pub struct Categorical {
     variables: usize,
@@ -57,12 +57,18 @@ impl Latent for Categorical {
         vec![(TEMPERATURE.name, self.temperature)]
     }
 
-    fn posterior(&self, g: &mut Graph, _: &mut Params, head: Edge) -> Result<Posterior> {
+    fn posterior(&self, g: &mut Graph, _: &mut Params, head: Edge, _: bool) -> Result<Posterior> {
         let rows = g.shape(head).dims()[0];
         let logits = ops::reshape(g, head, [rows, self.variables, self.categories])?;
         let probabilities = ops::softmax(g, logits)?;
         let mean = ops::reshape(g, probabilities, [rows, self.size()])?;
-        Ok(Posterior { mean, normal: None, outputs: vec![("mean", mean), ("logits", head)], parts: vec![logits, probabilities] })
+        Ok(Posterior {
+            mean,
+            normal: None,
+            outputs: vec![("mean", mean), ("logits", head)],
+            parts: vec![logits, probabilities],
+            beside: Beside::default(),
+        })
     }
 
     fn draw(&self, g: &mut Graph, _: &mut Params, _: &Model, q: &Posterior, k: usize) -> Result<Draw> {

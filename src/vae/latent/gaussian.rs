@@ -14,7 +14,7 @@ use crate::vae::latent::flow::Flow;
 use crate::vae::latent::prior::Prior;
 use crate::vae::latent::{Kind, LOGVAR_BOUNDS, Latent, POSTERIOR};
 use crate::vae::model::Model;
-use crate::vae::terms::{Draw, Posterior, per_row, repeat};
+use crate::vae::terms::{Beside, Draw, Posterior, per_row, repeat};
 
 pub struct Gaussian {
     size: usize,
@@ -55,14 +55,14 @@ impl Latent for Gaussian {
         self.flow.is_none() && matches!(self.prior, Prior::Standard)
     }
 
-    fn posterior(&self, g: &mut Graph, p: &mut Params, head: Edge) -> Result<Posterior> {
+    fn posterior(&self, g: &mut Graph, p: &mut Params, head: Edge, _: bool) -> Result<Posterior> {
         let normal = halves(g, head, self.size)?;
         let mean = match &self.flow {
             Some(flow) => flow.run(g, p, normal.mean)?.0,
             None => normal.mean,
         };
         let outputs = vec![("mean", mean), ("logvar", normal.logvar)];
-        Ok(Posterior { mean, normal: Some(normal), outputs, parts: Vec::new() })
+        Ok(Posterior { mean, normal: Some(normal), outputs, parts: Vec::new(), beside: Beside::default() })
     }
 
     fn draw(&self, g: &mut Graph, p: &mut Params, model: &Model, q: &Posterior, k: usize) -> Result<Draw> {

@@ -13,7 +13,7 @@ use crate::ops;
 use crate::vae::latent::gaussian::halves;
 use crate::vae::latent::{Kind, LOGVAR_BOUNDS, Latent, POSTERIOR};
 use crate::vae::model::Model;
-use crate::vae::terms::{Draw, Posterior, per_row, repeat};
+use crate::vae::terms::{Beside, Draw, Posterior, per_row, repeat};
 
 pub struct Ladder {
     lower: usize,
@@ -71,7 +71,7 @@ impl Latent for Ladder {
         false
     }
 
-    fn posterior(&self, g: &mut Graph, p: &mut Params, head: Edge) -> Result<Posterior> {
+    fn posterior(&self, g: &mut Graph, p: &mut Params, head: Edge, _: bool) -> Result<Posterior> {
         let up = halves(g, head, self.lower)?;
         let upper = self.pair(g, p, "ladder.up", head, self.upper)?;
         let down = self.lower_prior(g, p, upper.mean)?;
@@ -79,7 +79,7 @@ impl Latent for Ladder {
         let mean = ops::concat(g, &[lower.mean, upper.mean], 1)?;
         let logvar = ops::concat(g, &[lower.logvar, upper.logvar], 1)?;
         let parts = vec![up.mean, up.logvar, upper.mean, upper.logvar];
-        Ok(Posterior { mean, normal: None, outputs: vec![("mean", mean), ("logvar", logvar)], parts })
+        Ok(Posterior { mean, normal: None, outputs: vec![("mean", mean), ("logvar", logvar)], parts, beside: Beside::default() })
     }
 
     fn draw(&self, g: &mut Graph, p: &mut Params, _: &Model, q: &Posterior, k: usize) -> Result<Draw> {

@@ -2,9 +2,11 @@
 
 mod categorical;
 mod flow;
+mod fsq;
 mod gaussian;
 mod ladder;
 mod prior;
+mod vq;
 
 use serde_json::Value;
 
@@ -34,6 +36,26 @@ pub trait Latent {
     /// Whether q is a diagonal Normal, z its draw as it is, and the prior N(0, I).
     fn is_plain(&self) -> bool;
 
+    /// Whether z is a code, with no noise and a KL that is constant.
+    fn is_code(&self) -> bool {
+        false
+    }
+
+    /// Takes the grid of vectors that the encoder ends in, if it does, before any size is asked for.
+    fn place(&mut self, _grid: Option<(usize, usize)>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The grid (rows, cols) on which z's vectors stand.
+    fn grid(&self) -> Option<(usize, usize)> {
+        None
+    }
+
+    /// What it keeps between steps beside parameters, and its values at first.
+    fn kept(&self, _seed: u64) -> Vec<(&'static str, Vec<f32>)> {
+        Vec::new()
+    }
+
     /// Parameters that can be moved while the model trains.
     fn live(&self) -> &'static [Parameter] {
         &[]
@@ -44,8 +66,8 @@ pub trait Latent {
         Vec::new()
     }
 
-    /// q(z|x) from the encoder's last layer, (batch, head).
-    fn posterior(&self, g: &mut Graph, p: &mut Params, head: Edge) -> Result<Posterior>;
+    /// q(z|x) from the encoder's last layer, (batch, head); in training with what the latent brings to the loss.
+    fn posterior(&self, g: &mut Graph, p: &mut Params, head: Edge, is_training: bool) -> Result<Posterior>;
 
     /// k draws from q for each example.
     fn draw(&self, g: &mut Graph, p: &mut Params, model: &Model, q: &Posterior, k: usize) -> Result<Draw>;
@@ -71,7 +93,7 @@ pub struct Kind {
     pub read: fn(&Value) -> Result<Box<dyn Latent>>,
 }
 
-pub const REGISTRY: &[Kind] = &[gaussian::KIND, categorical::KIND, ladder::KIND];
+pub const REGISTRY: &[Kind] = &[gaussian::KIND, categorical::KIND, ladder::KIND, vq::KIND, fsq::KIND];
 
 /// The words of `flow` and `prior` inside a Gaussian latent, for the catalogue.
 pub fn catalogue() -> (Vec<Value>, Vec<Value>) {

@@ -1,14 +1,16 @@
 //! Encoders and the decoders that mirror them, as described by options: dense layers, or convolutions, with residual blocks or without,
 //! and then dense layers. A decoder runs the same list backwards, each layer giving back the size that the encoder's layer took.
 
+mod grid;
 mod read;
 
+pub use grid::Head;
 pub use read::{CONV, MLP, RESIDUAL};
 
 use crate::error::Result;
 use crate::graph::{Edge, Graph};
 use crate::nn::{self, Between, Init, Law, Layer, Norm, Params, Window};
-use crate::ops::{concat, reshape};
+use crate::ops::reshape;
 use crate::shape::Shape;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +37,8 @@ impl Network {
         Between { norm: self.norm, activation: self.activation }
     }
 
-    /// x: (batch, …) → (batch, out); parameters `{name}.0`, `{name}.1`, … and `{name}.head`.
-    /// A condition, (batch, width), is read beside what the first dense layer reads.
+    /// x: (batch, …) → (batch, out.size); parameters `{name}.0`, `{name}.1`, … and `{name}.head`.
+    /// A condition, (batch, width), is read beside what the first dense layer reads, or at every place of a grid.
     #[allow(clippy::too_many_arguments)]
     pub fn encode(
         &self,
@@ -45,7 +47,7 @@ impl Network {
         name: &str,
         x: Edge,
         condition: Option<Edge>,
-        out: usize,
+        out: Head,
         init: &str,
     ) -> Result<Edge> {
         let (law, between) = (Self::law(init), self.between());
@@ -65,19 +67,23 @@ impl Network {
         if self.blocks > 0 {
             h = between.apply(g, p, &next(), h)?;
         }
-        h = nn::flatten(g, h)?;
-        if let Some(condition) = condition {
-            h = concat(g, &[h, condition], 1)?;
+        let head = format!("{name}.head");
+        if let Some((rows, cols)) = out.grid {
+            h = grid::beside(g, h, condition)?;
+            h = grid::project(g, p, &Layer { name: &head, out: out.size / (rows * cols), law }, h)?;
+            return nn::flatten(g, h);
         }
+        h = nn::flatten(g, h)?;
+        h = grid::beside(g, h, condition)?;
         for size in &self.hidden {
             let name = next();
             h = nn::dense(g, p, &Layer { name: &name, out: *size, law }, h)?;
             h = between.apply(g, p, &name, h)?;
         }
-        nn::dense(g, p, &Layer { name: &format!("{name}.head"), out, law }, h)
+        nn::dense(g, p, &Layer { name: &head, out: out.size, law }, h)
     }
 
-    /// z: (batch, size) → (batch, event…), of `channels` values a pixel where the event is an image; parameters `{name}.0`, `{name}.1`, …
+    /// z: (batch, size), or (batch, rows, cols, size) as `begin` gives it → (batch, event…), of `channels` values a pixel where the event is an image; parameters `{name}.0`, `{name}.1`, …
     pub fn decode(&self, g: &mut Graph, p: &mut Params, name: &str, z: Edge, event: &Shape, init: &str) -> Result<Edge> {
         let (law, between) = (Self::law(init), self.between());
         let batch = g.shape(z).dims()[0];
@@ -97,8 +103,12 @@ impl Network {
         let sizes = self.sizes(name, height, width)?;
         let (rows, cols) = sizes[self.convs.len()];
         let first = next();
-        h = nn::dense(g, p, &Layer { name: &first, out: rows * cols * volume, law }, h)?;
-        h = reshape(g, h, [batch, rows, cols, *volume])?;
+        if g.shape(h).rank() == 4 {
+            h = grid::project(g, p, &Layer { name: &first, out: *volume, law }, h)?;
+        } else {
+            h = nn::dense(g, p, &Layer { name: &first, out: rows * cols * volume, law }, h)?;
+            h = reshape(g, h, [batch, rows, cols, *volume])?;
+        }
         if self.blocks == 0 {
             h = between.apply(g, p, &first, h)?;
         }

@@ -1,0 +1,37 @@
+//! What the codes of a batch say: their perplexity exp(−Σ p·log p), p the part of the vectors that a code stands for, and the part of the
+//! codes that are used at all. With several tables the perplexity is that of the mean entropy.
+
+use crate::error::Result;
+use crate::expr::{constant, input};
+use crate::graph::{Edge, Graph};
+use crate::ops;
+use crate::ops::gather::ScatterAdd;
+use crate::vae::terms::Amount;
+
+/// How many of the n vectors each code stands for: (codes, 1). index: (n).
+pub fn counts(g: &mut Graph, index: Edge, codes: usize) -> Result<Edge> {
+    let n = g.shape(index).size();
+    let ones = ops::fill(g, [n, 1], 1.0)?;
+    g.add_op(ScatterAdd { rows: codes }, &[index, ones])
+}
+
+/// `perplexity` and `usage`, for the report of a step, from the counts of each table.
+pub fn shown(g: &mut Graph, counts: &[Edge], n: usize, batch: usize) -> Result<Vec<(&'static str, Amount)>> {
+    let (mut entropies, mut parts) = (Vec::new(), Vec::new());
+    for counts in counts {
+        let codes = g.shape(*counts).size();
+        let flat = ops::reshape(g, *counts, [codes])?;
+        let part = input(0) / n as f64;
+        let entropy = ops::map(g, -(&part * part.max(&constant(1e-30)).log()), &[flat])?;
+        let entropy = ops::sum(g, entropy, &[0])?;
+        entropies.push(ops::reshape(g, entropy, [1])?);
+        let is_used = ops::map(g, input(0).min(&constant(1.0)), &[flat])?;
+        let used = ops::sum(g, is_used, &[0])?;
+        let used = ops::reshape(g, used, [1])?;
+        parts.push(ops::map(g, input(0) / codes as f64, &[used])?);
+    }
+    let mean = |count: usize| (0..count).fold(constant(0.0), |sum, k| sum + input(k)) * (1.0 / count as f64);
+    let perplexity = ops::map(g, mean(entropies.len()).exp(), &entropies)?;
+    let usage = ops::map(g, mean(parts.len()), &parts)?;
+    Ok(vec![("perplexity", Amount::whole(perplexity, batch)), ("usage", Amount::whole(usage, batch))])
+}
