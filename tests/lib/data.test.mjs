@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { PNG } from "pngjs";
-import { pair, rows } from "../../bench/data.mjs";
+import { binarised, dequantised, pair, rows } from "../../bench/data.mjs";
 import { prepare } from "../../scripts/data.mjs";
 import { halved, onWhite, split } from "../../scripts/data/emoji.mjs";
 import { formatIdx, parseIdx } from "../../scripts/data/idx.mjs";
@@ -109,4 +109,29 @@ test("a tenth is held out, the same for a seed, in an order that new entries lea
 
 test("a data set that there is not is refused in a sentence", async () => {
   await assert.rejects(prepare("faces"), { message: "There is no data set faces: there are digits, fashion, emoji." });
+});
+
+test("binarised grey values are 0 or 255 with their own probability, the same for the same seed", () => {
+  const n = 60_000;
+  const part = { values: Uint8Array.from({ length: n }, (_, i) => [0, 51, 255][i % 3]), shape: [n, 1, 1, 1], labels: new Uint8Array(n) };
+  const { values, shape } = binarised(part, 3);
+  const counts = [0, 0, 0];
+  values.forEach((value, i) => {
+    assert.ok(value === 0 || value === 255);
+    if (value === 255) counts[i % 3]++;
+  });
+  assert.deepEqual([counts[0], counts[2], shape], [0, n / 3, part.shape]);
+  assert.ok(Math.abs(counts[1] / (n / 3) - 0.2) < 0.0113, `${counts[1]} of ${n / 3}`); // four standard deviations of a share of 20,000
+  assert.deepEqual(binarised(part, 3).values, values);
+  assert.notDeepEqual(binarised(part, 4).values, values);
+});
+
+test("dequantised bytes lie in their own share of 0 … 1, evenly", () => {
+  const n = 40_000;
+  const part = { values: Uint8Array.from({ length: n }, (_, i) => i % 256), shape: [n, 1, 1, 1], labels: new Uint8Array(n) };
+  const { values } = dequantised(part, 5);
+  const rests = Float64Array.from(values, (value, i) => 256 * value - part.values[i]);
+  assert.ok(values instanceof Float32Array && rests.every((rest) => rest >= 0 && rest <= 1));
+  const mean = rests.reduce((a, b) => a + b) / n;
+  assert.ok(Math.abs(mean - 0.5) < 0.0058, `${mean}`); // four standard deviations of the mean of 40,000 uniform draws
 });
