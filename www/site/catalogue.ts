@@ -1,7 +1,8 @@
 /** What can be chosen, as the core states it: the controls of the page are built from this, so a new variant appears without new code here. */
 import { Vae } from "reparam";
 
-export const SECTIONS = ["encoder", "latent", "likelihood", "objective"] as const;
+/** The parts of a configuration that have kinds. `ema` is a number of the core; here it is a choice, whose kinds are without and with. */
+export const SECTIONS = ["encoder", "latent", "likelihood", "objective", "balance", "flow", "prior", "condition", "ema"] as const;
 export type Section = (typeof SECTIONS)[number];
 export type Value = number | number[] | string;
 
@@ -29,10 +30,15 @@ const BEGINNINGS: Record<string, Value> = {
   "encoder.mlp.hidden": [400],
   "encoder.conv.channels": [32, 32, 64, 64],
   "encoder.conv.hidden": [256],
+  "encoder.residual.channels": [16, 32],
   "latent.gaussian.size": 20,
+  "balance.geco.reconstruction": 100,
 };
 
 const bounded = (name: string, type: Parameter["type"], initial: Value, min: number, max: number, live = false): Parameter => ({ name, type, default: initial, min, max, choices: [], live });
+const NONE: Variant = { kind: "none", parameters: [] };
+/** Up to the longest memory that the core takes. */
+const EMA: Variant[] = [NONE, { kind: "average", parameters: [bounded("decay", "number", 0.999, 0, 0.999999)] }];
 
 /** What the page shows before the core has loaded. */
 export const FALLBACK: Catalogue = {
@@ -40,18 +46,39 @@ export const FALLBACK: Catalogue = {
   latent: [{ kind: "gaussian", parameters: [bounded("size", "integer", 20, 1, 512)] }],
   likelihood: [{ kind: "bernoulli", parameters: [] }],
   objective: [{ kind: "elbo", parameters: [bounded("beta", "number", 1, 0, 1e6, true)] }],
+  balance: [{ kind: "constant", parameters: [] }],
+  flow: [NONE],
+  prior: [{ kind: "standard", parameters: [] }],
+  condition: [NONE],
+  ema: EMA,
 };
 
 /** The core's catalogue. Where the core cannot be reached the page still shows its controls, and building the model tells why. */
 export async function readCatalogue(): Promise<Catalogue> {
-  const core: CoreCatalogue | null = await Vae.catalogue().catch(() => null);
-  if (!core) return FALLBACK;
-  const variants = (section: Section) =>
-    core[section].map(({ kind, parameters }) => ({ kind, parameters: parameters.map((parameter) => readParameter(`${section}.${kind}`, parameter)) }));
-  return { encoder: variants("encoder"), latent: variants("latent"), likelihood: variants("likelihood"), objective: variants("objective") };
+  const core = await Vae.catalogue().catch(() => null);
+  return core ? pageCatalogue(core) : FALLBACK;
 }
 
-type CoreCatalogue = Readonly<Record<Section, readonly { kind: string; parameters: readonly CoreParameter[] }[]>>;
+/** The core's catalogue with the page's beginnings, and with "none" where a part may be left out. */
+export function pageCatalogue(core: CoreCatalogue): Catalogue {
+  const variants = (section: CoreSection): Variant[] =>
+    core[section].map(({ kind, parameters }) => ({ kind, parameters: parameters.map((parameter) => readParameter(`${section}.${kind}`, parameter)) }));
+  const shared = variants("condition").find(({ kind }) => kind === "condition");
+  return {
+    encoder: variants("encoder"),
+    latent: variants("latent"),
+    likelihood: variants("likelihood"),
+    objective: variants("objective"),
+    balance: variants("balance"),
+    flow: [NONE, ...variants("flow")],
+    prior: variants("prior"),
+    condition: [NONE, { kind: "class", parameters: shared?.parameters ?? [] }], // the digits' labels are the one condition that there is
+    ema: EMA,
+  };
+}
+
+type CoreSection = Exclude<Section, "ema">;
+export type CoreCatalogue = Readonly<Record<CoreSection, readonly { kind: string; parameters: readonly CoreParameter[] }[]>>;
 
 /** A parameter without a default has to be given; a choice has no bounds, and the others no choices. */
 interface CoreParameter {

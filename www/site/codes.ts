@@ -1,29 +1,51 @@
+import type { Encoding } from "reparam";
 import { nearest } from "reparam/latents";
-import { klPerDimension } from "reparam/measures";
+import { activeUnits, klPerDimension } from "reparam/measures";
 
-/** Encoded test digits: q(z|x) = N(mean, exp(logvar)) for each. mean, logvar: (count, size). */
+/** Encoded test digits: q(z|x) = N(mean, exp(logvar)) for each, or with categorical latents the probabilities. mean: (count, size). */
 export class Codes {
   readonly mean: Float32Array;
-  readonly logvar: Float32Array;
   readonly labels: Uint8Array;
   readonly count: number;
   readonly size: number;
+  /** KL_j to the standard prior, nats, for each dimension, or for each variable of categorical latents. */
+  readonly kl: Float64Array;
+  /** Dimensions whose mean changes with x (Burda et al. 2016). */
+  readonly activeUnits: number;
 
-  constructor(mean: Float32Array, logvar: Float32Array, labels: Uint8Array) {
+  /** `categories`: of categorical latents, 0 of others. */
+  constructor({ mean, logvar }: Encoding, labels: Uint8Array, categories: number) {
     this.mean = mean;
-    this.logvar = logvar;
     this.labels = labels;
     this.count = labels.length;
     this.size = mean.length / labels.length;
+    const shape = [this.count, this.size];
+    this.kl = categories > 0 ? klOfCategories(mean, categories, this.size / categories) : klPerDimension({ mean, logvar, shape });
+    this.activeUnits = activeUnits({ values: mean, shape }).count;
   }
 
-  /** KL_j, nats, for each dimension j. */
-  klByDimension(): Float64Array {
-    return klPerDimension({ mean: this.mean, logvar: this.logvar, shape: [this.count, this.size] });
+  /** The mean of the code of one digit: (size). */
+  at(index: number): Float32Array {
+    return this.mean.subarray(index * this.size, (index + 1) * this.size);
+  }
+
+  /** The mean of the first digit with this label. */
+  ofLabel(label: number): Float32Array {
+    return this.at(Math.max(0, this.labels.indexOf(label)));
   }
 
   /** The label of the digit whose mean lies nearest to z. */
   nearestLabel(z: Float32Array): number {
     return this.labels[nearest({ values: this.mean, shape: [this.count, this.size] }, z).indices[0]!]!;
   }
+}
+
+/** mean_x Σ_k p_k log(p_k · categories) for each variable, the prior being uniform. probabilities: (n, variables, categories). */
+function klOfCategories(probabilities: Float32Array, categories: number, variables: number): Float64Array {
+  const kl = new Float64Array(variables);
+  for (let at = 0; at < probabilities.length; at++) {
+    const p = probabilities[at]!;
+    if (p > 0) kl[Math.floor(at / categories) % variables]! += p * Math.log(p * categories);
+  }
+  return kl.map((sum) => (sum * variables * categories) / probabilities.length);
 }

@@ -1,6 +1,6 @@
 /** Everything that decides a run. Two pages with the same configuration draw the same curve on the same backend. */
 import type { VaeOptions } from "reparam";
-import type { Catalogue, Parameter, Section, Value, Variant } from "./catalogue";
+import { SECTIONS, type Catalogue, type Parameter, type Section, type Value, type Variant } from "./catalogue";
 
 /** An option object of the package: its kind and that kind's parameters. */
 export type Choice = { kind: string } & { [parameter: string]: Value };
@@ -28,11 +28,9 @@ export function defaultChoice(variant: Variant): Choice {
 }
 
 export function defaultConfig(catalogue: Catalogue): Config {
+  const choices = Object.fromEntries(SECTIONS.map((section) => [section, defaultChoice(catalogue[section][0]!)])) as Record<Section, Choice>;
   return {
-    encoder: defaultChoice(catalogue.encoder[0]!),
-    latent: defaultChoice(catalogue.latent[0]!),
-    likelihood: defaultChoice(catalogue.likelihood[0]!),
-    objective: defaultChoice(catalogue.objective[0]!),
+    ...choices,
     learningRate: Number(NUMBERS.learningRate.default),
     batchSize: Number(NUMBERS.batchSize.default),
     seed: Number(NUMBERS.seed.default),
@@ -60,17 +58,48 @@ export function variantOf(catalogue: Catalogue, section: Section, kind: string):
   return catalogue[section].find((variant) => variant.kind === kind);
 }
 
-export function latentSize(config: Config): number {
-  return Number(config.latent["size"]);
+/** Numbers in z, of all levels and variables together. */
+export function latentSize({ latent }: Config): number {
+  const of = (name: string) => Number(latent[name]);
+  if (latent.kind === "categorical") return of("variables") * of("categories");
+  return latent.kind === "ladder" ? of("lower") + of("upper") : of("size");
 }
 
-export function beta(config: Config): number {
-  return Number(config.objective["beta"] ?? 1);
+/** Whether q(z|x) and p(z) are plain Gaussians, so that KL has a closed form for each dimension. */
+export function isPlain({ latent, flow, prior }: Config): boolean {
+  return latent.kind === "gaussian" && flow.kind === "none" && prior.kind === "standard";
+}
+
+/** Whether the code is a point that may move: probabilities are none. */
+export function hasPlane({ latent }: Config): boolean {
+  return latent.kind !== "categorical";
+}
+
+/** Whether the loss is reconstruction + β · KL, no more and no less. */
+export function isBetaLoss({ objective, balance }: Config): boolean {
+  return objective.kind === "elbo" && balance.kind === "constant";
+}
+
+export function isConditional({ condition }: Config): boolean {
+  return condition.kind !== "none";
+}
+
+/** The weight of KL, as far as one number says it. */
+export function beta({ objective }: Config): number {
+  return ["elbo", "factor", "dip"].includes(objective.kind) ? Number(objective["beta"] ?? 1) : 1;
 }
 
 /** The options of `Vae.create`, for digits of 28 × 28. Kinds and parameters come from the core's catalogue, which may know more than the types here. */
-export function modelOptions({ encoder, latent, likelihood, objective, seed, backend }: Config): VaeOptions {
-  const options = { input: { kind: "image", height: 28, width: 28, channels: 1 }, encoder, latent, likelihood, objective, seed, backend };
+export function modelOptions({ encoder, latent, likelihood, objective, balance, flow, prior, condition, ema, seed, backend }: Config): VaeOptions {
+  const extended = latent.kind === "gaussian" ? { ...latent, prior, ...(flow.kind === "none" ? {} : { flow }) } : latent;
+  const { kind: conditioned, ...conditioning } = condition;
+  const options = {
+    input: { kind: "image", height: 28, width: 28, channels: 1 },
+    ...{ encoder, latent: extended, likelihood, objective, balance },
+    ...(conditioned === "none" ? {} : { condition: { classes: 10, ...conditioning } }),
+    ...(ema.kind === "none" ? {} : { ema: ema["decay"] }),
+    ...{ seed, backend },
+  };
   return options as unknown as VaeOptions;
 }
 

@@ -22,7 +22,7 @@ export function drawDigits(canvas: HTMLCanvasElement, values: Float32Array | Uin
     for (let y = 0; y < SIDE; y++) {
       const from = (tile * SIDE + y) * SIDE;
       const to = (top + y) * width + left;
-      for (let x = 0; x < SIDE; x++) pixels[to + x] = ink[(values[from + x]! * scale) & 255]!;
+      for (let x = 0; x < SIDE; x++) pixels[to + x] = ink[Math.min(255, Math.max(0, values[from + x]! * scale)) | 0]!;
     }
   }
   canvas.getContext("2d")!.putImageData(image, 0, 0);

@@ -1,6 +1,9 @@
 /** The names of the page's elements. Registered here and not in their own files: the package is marked free of side effects, so a bundler would drop files that only register. */
+import { Choices } from "./parts/choices";
+import { Classes } from "./parts/classes";
 import { Curves } from "./parts/curves";
 import { Device } from "./parts/device";
+import { Diagnosis } from "./parts/diagnosis";
 import { Diagram } from "./parts/diagram";
 import { Files } from "./parts/files";
 import { Latent } from "./parts/latent";
@@ -11,13 +14,19 @@ import { Reconstructions } from "./parts/reconstructions";
 import { Samples } from "./parts/samples";
 import { Scatter } from "./parts/scatter";
 import { Settings } from "./parts/settings";
+import { Terms } from "./parts/terms";
 import { Transport } from "./parts/transport";
+import { Traversal } from "./parts/traversal";
 import { Units } from "./parts/units";
+import { Walk } from "./parts/walk";
 import { Playground } from "./playground";
 
 const ELEMENTS: Record<string, CustomElementConstructor> = {
+  "vae-choices": Choices,
+  "vae-classes": Classes,
   "vae-curves": Curves,
   "vae-device": Device,
+  "vae-diagnosis": Diagnosis,
   "vae-diagram": Diagram,
   "vae-files": Files,
   "vae-latent": Latent,
@@ -28,8 +37,11 @@ const ELEMENTS: Record<string, CustomElementConstructor> = {
   "vae-samples": Samples,
   "vae-scatter": Scatter,
   "vae-settings": Settings,
+  "vae-terms": Terms,
   "vae-transport": Transport,
+  "vae-traversal": Traversal,
   "vae-units": Units,
+  "vae-walk": Walk,
   "vae-playground": Playground, // last: it shows the others
 };
 

@@ -45,3 +45,13 @@ export const likelihoods: Record<string, TemplateResult> = {
   bernoulli: html`<math><mi>log</mi><mspace width="0.1em"></mspace><mi>p</mi><mo>=</mo><mo>∑</mo><mi>x</mi><mi>log</mi><mover accent="true"><mi>x</mi><mo>ˆ</mo></mover><mo>+</mo><mo stretchy="false">(</mo><mn>1</mn><mo>−</mo><mi>x</mi><mo stretchy="false">)</mo><mi>log</mi><mo stretchy="false">(</mo><mn>1</mn><mo>−</mo><mover accent="true"><mi>x</mi><mo>ˆ</mo></mover><mo stretchy="false">)</mo></math>`,
   gaussian: html`<math><mi>log</mi><mspace width="0.1em"></mspace><mi>p</mi><mo>=</mo><mo>−</mo><mo>∑</mo><mo stretchy="false">[</mo><mfrac><msup><mrow><mo stretchy="false">(</mo><mi>x</mi><mo>−</mo><mover accent="true"><mi>x</mi><mo>ˆ</mo></mover><mo stretchy="false">)</mo></mrow><mn>2</mn></msup><mrow><mn>2</mn><msup><mi>σ</mi><mn>2</mn></msup></mrow></mfrac><mo>+</mo><mi>log</mi><mi>σ</mi><msqrt><mrow><mn>2</mn><mi>π</mi></mrow></msqrt><mo stretchy="false">]</mo></math>`,
 };
+
+/** Along the sphere: sin((1 − t)Ω)/sin Ω · z₀ + sin(tΩ)/sin Ω · z₁ */
+export const slerp = html`<math
+  ><msub><mi>z</mi><mi>t</mi></msub><mo>=</mo><mfrac><mrow><mi>sin</mi><mo stretchy="false">(</mo><mn>1</mn><mo>−</mo><mi>t</mi><mo stretchy="false">)</mo><mi mathvariant="normal">Ω</mi></mrow><mrow><mi>sin</mi><mi mathvariant="normal">Ω</mi></mrow></mfrac><msub><mi>z</mi><mn>0</mn></msub><mo>+</mo><mfrac><mrow><mi>sin</mi><mi>t</mi><mi mathvariant="normal">Ω</mi></mrow><mrow><mi>sin</mi><mi mathvariant="normal">Ω</mi></mrow></mfrac><msub><mi>z</mi><mn>1</mn></msub
+></math>`;
+
+/** ℓ = ℓ(z) + w (ℓ(z, c) − ℓ(z)), on the decoder's outputs */
+export const guidance = html`<math
+  ><mi>ℓ</mi><mo>=</mo><mi>ℓ</mi><mo stretchy="false">(</mo><mi>z</mi><mo stretchy="false">)</mo><mo>+</mo><mi>w</mi><mo stretchy="false">[</mo><mi>ℓ</mi><mo stretchy="false">(</mo><mi>z</mi><mo>,</mo><mi>c</mi><mo stretchy="false">)</mo><mo>−</mo><mi>ℓ</mi><mo stretchy="false">(</mo><mi>z</mi><mo stretchy="false">)</mo><mo stretchy="false">]</mo
+></math>`;

@@ -1,29 +1,36 @@
 /**
- * What the page draws from the model: samples, reconstructions, codes, the manifold, the digit under the cursor.
+ * What the page draws from the model: samples, reconstructions, codes, the manifold, the digit under the cursor, walks through the latent.
  *
  * While a model trains they are drawn anew after 0.8 s and then every few seconds, less often where drawing is slow, so that training keeps
  * over nine tenths of the device; while the page is hidden they rest. The studio is told of all that changes; "change" fires at once for
  * the cursor and its digit, which follow a hand.
  */
 import type { Vae } from "reparam";
-import { ACTIVE_NATS } from "reparam/measures";
+import { ACTIVE_NATS, type Finding } from "reparam/measures";
 import { Codes } from "./codes";
+import { hasPlane, isConditional, latentSize, type Config } from "./config";
+import { findingsOf } from "./findings";
 import { latest } from "./latest";
 import { firstOfEachClass, pick, type DigitSet } from "./mnist";
 import { Plane } from "./plane";
 import type { Run } from "./run";
+import { FIRST_VIEW, type View } from "./view";
+import { classRows, traversalThrough, walkBetween } from "./walks";
 
 export const SAMPLES = 64;
 const CODES = 2000;
+/** Numbers of codes that are looked at; wide latents are judged by fewer digits. */
+const CODE_NUMBERS = 60_000;
 const FIRST_WAIT_MS = 800;
 const RELAXED_WAIT_MS = 4000;
 const LONGEST_WAIT_MS = 12000;
+/** Enough for a mixture that is drawn anew every few seconds. */
+const EM_ITERATIONS = 30;
 /** Training runs about this many times as long as drawing, up to the longest wait. */
 const TRAINING_SHARE = 12;
 
 export class Pictures extends EventTarget {
-  temperature = 1;
-  sampleSeed = 0;
+  readonly view: View = { ...FIRST_VIEW };
   samples: Float32Array | null = null;
   originals: DigitSet | null = null;
   reconstructions: Float32Array | null = null;
@@ -31,12 +38,24 @@ export class Pictures extends EventTarget {
   plane = new Plane(2);
   manifold: Float32Array | null = null;
   probe: Float32Array | null = null;
+  /** From one test digit to another. */
+  walk: Float32Array | null = null;
+  /** One dimension at a time, those with most KL first. */
+  traversal: { values: Float32Array; dimensions: number[] } | null = null;
+  /** Of a conditional model: for each of `lenders` the ten classes at its z. */
+  classes: Float32Array | null = null;
+  lenders: DigitSet | null = null;
+  findings: Finding[] | null = null;
   /** The class whose first test digit fixes the dimensions off the plane; null for the centre of the prior. */
   baseLabel: number | null = null;
   #run: Run;
   #onChange: () => void;
   #onFailure: (error: unknown) => void;
+  #test: DigitSet | null = null;
   #encoded: DigitSet | null = null;
+  #encodedFrom: DigitSet | null = null;
+  #config: Config | null = null;
+  #fitted: { model: Vae; kind: string } | null = null;
   #axesChosen = false;
   #following = false;
 
@@ -48,16 +67,29 @@ export class Pictures extends EventTarget {
   }
 
   useDigits(test: DigitSet) {
+    this.#test = test;
     this.originals = pick(test, firstOfEachClass(test, 2));
-    this.#encoded = pick(test, Array.from({ length: CODES }, (_, i) => i));
+    this.#takeEncoded();
   }
 
   /** Forgets what an earlier model drew. */
-  clear(latentSize: number) {
-    this.samples = this.reconstructions = this.codes = this.manifold = this.probe = null;
-    this.plane = new Plane(latentSize);
+  clear(config: Config) {
+    this.samples = this.reconstructions = this.codes = this.manifold = this.probe = this.walk = this.traversal = this.classes = this.findings = null;
+    this.plane = new Plane(latentSize(config));
     this.baseLabel = null;
     this.#axesChosen = false;
+    this.#config = config;
+    this.#fitted = null;
+    this.#takeEncoded();
+  }
+
+  /** The test digits that are encoded. */
+  #takeEncoded() {
+    if (!this.#test) return;
+    const count = Math.min(CODES, Math.max(200, Math.floor(CODE_NUMBERS / this.plane.size)));
+    if (this.#encoded?.labels.length === count && this.#encodedFrom === this.#test) return;
+    this.#encodedFrom = this.#test;
+    this.#encoded = pick(this.#test, Array.from({ length: count }, (_, i) => i));
   }
 
   chooseAxes(axes: [number, number]) {
@@ -71,6 +103,7 @@ export class Pictures extends EventTarget {
     this.baseLabel = label;
     this.#placeBase();
     void this.drawPlane();
+    void this.drawWalks();
   }
 
   moveCursor(cursor: [number, number]) {
@@ -99,18 +132,38 @@ export class Pictures extends EventTarget {
 
   /** Asks for most at once, since a model that trains answers all that waits between two chunks of steps. */
   drawAll = latest(async () => {
+    this.#fitted = null;
     await Promise.all([this.drawSamples(), this.#drawReconstructions(), this.#drawCodes()]);
-    await this.drawPlane();
+    await Promise.all([this.drawPlane(), this.drawWalks()]);
   });
 
   drawSamples = latest(() =>
     this.#with(async (model) => {
-      const { values } = await model.sample(SAMPLES, { temperature: this.temperature, seed: this.sampleSeed });
+      const { sampler, temperature, truncation, seed } = this.view;
+      if (sampler !== "prior" && (this.#fitted?.model !== model || this.#fitted.kind !== sampler)) {
+        if (!this.#encoded) return;
+        await model.fitSampler(this.#encoded, sampler === "mixture" ? { kind: sampler, maxIterations: EM_ITERATIONS } : { kind: sampler });
+        this.#fitted = { model, kind: sampler };
+      }
+      const { values } = await model.sample(SAMPLES, { sampler, temperature, seed, ...(truncation > 0 ? { truncation } : {}) });
       return () => (this.samples = values);
     }),
   );
 
+  /** The walk, the traversal and the row of classes, all from the codes there are. */
+  drawWalks = latest(async () => {
+    const { codes } = this;
+    const config = this.#config;
+    if (!codes || !config) return;
+    await Promise.all([
+      this.#drawWalk(codes, config),
+      hasPlane(config) ? this.#drawTraversal(codes, config) : undefined,
+      isConditional(config) ? this.#drawClasses(codes) : undefined,
+    ]);
+  });
+
   drawPlane = latest(async () => {
+    if (this.#config && !hasPlane(this.#config)) return;
     const manifold = this.#with(async (model) => {
       const { values } = await model.decode(this.plane.cells());
       return () => (this.manifold = values);
@@ -140,8 +193,39 @@ export class Pictures extends EventTarget {
     return this.#with(async (model) => {
       if (!this.#encoded) return;
       const { labels } = this.#encoded;
-      const { mean, logvar } = await model.encode(this.#encoded);
-      return () => this.#take(new Codes(mean, logvar, labels));
+      const encoding = await model.encode(this.#encoded);
+      const { latent } = this.#config!; // there is a model, so there is a configuration
+      const codes = new Codes(encoding, labels, latent.kind === "categorical" ? Number(latent["categories"]) : 0);
+      return () => this.#take(codes);
+    });
+  }
+
+  #drawWalk(codes: Codes, config: Config) {
+    return this.#with(async (model) => {
+      const { points, told } = walkBetween(codes, this.view, config);
+      const { values } = await model.decode(points, told);
+      return () => (this.walk = values);
+    });
+  }
+
+  #drawTraversal(codes: Codes, config: Config) {
+    return this.#with(async (model) => {
+      const { points, dimensions, told } = traversalThrough(this.plane.base, this.baseLabel, codes, config);
+      const { values } = await model.decode(points, told);
+      return () => (this.traversal = { values, dimensions });
+    });
+  }
+
+  #drawClasses(codes: Codes) {
+    return this.#with(async (model) => {
+      if (!this.#encoded) return;
+      const { points, lenders, labels } = classRows(codes, this.view);
+      const of = pick(this.#encoded, lenders);
+      const { values } = await model.decode(points, { labels, guidance: this.view.guidance });
+      return () => {
+        this.classes = values;
+        this.lenders = of;
+      };
     });
   }
 
@@ -162,7 +246,8 @@ export class Pictures extends EventTarget {
   #take(codes: Codes) {
     this.codes = codes;
     const { plane } = this;
-    const kl = codes.klByDimension();
+    const { kl } = codes;
+    if (this.#config) this.findings = findingsOf(this.#run.history, kl, this.#config);
     if (!this.#axesChosen && plane.axes.some((axis) => kl[axis]! < ACTIVE_NATS)) {
       const byKl = Array.from(kl.keys()).sort((a, b) => kl[b]! - kl[a]!);
       const best = byKl.slice(0, 2).sort((a, b) => a - b);
@@ -175,7 +260,7 @@ export class Pictures extends EventTarget {
   #placeBase() {
     const { codes, plane, baseLabel } = this;
     const index = baseLabel === null ? -1 : (codes?.labels.indexOf(baseLabel) ?? -1);
-    plane.base = codes && index >= 0 ? codes.mean.slice(index * codes.size, (index + 1) * codes.size) : new Float32Array(plane.size);
+    plane.base = codes && index >= 0 ? codes.at(index).slice() : new Float32Array(plane.size);
   }
 }
 

@@ -63,9 +63,16 @@ export class Playground extends LitElement {
             <vae-diagram class="card wide" .studio=${studio}></vae-diagram>
             <vae-samples class="card samples" .studio=${studio}></vae-samples>
             <vae-curves class="card curves" .studio=${studio}></vae-curves>
+            <vae-terms class="card wide" .studio=${studio}></vae-terms>
+            <vae-classes class="card wide" .studio=${studio}></vae-classes>
             <vae-latent class="card wide" .studio=${studio}></vae-latent>
             <vae-reconstructions class="card half" .studio=${studio}></vae-reconstructions>
             <vae-units class="card half" .studio=${studio}></vae-units>
+            <vae-traversal class="card half" .studio=${studio}></vae-traversal>
+            <div class="half column">
+              <vae-walk class="card" .studio=${studio}></vae-walk>
+              <vae-diagnosis class="card" .studio=${studio}></vae-diagnosis>
+            </div>
           </div>
         </div>
       </main>

@@ -1,5 +1,5 @@
 /** The options inside a saved model: a .safetensors file opens with a u64 length and that many bytes of JSON, whose `__metadata__` holds text. */
-import { SECTIONS } from "./catalogue";
+import { SECTIONS, type Section } from "./catalogue";
 import type { Choice, Config } from "./config";
 import { SIDE } from "./digits";
 
@@ -11,6 +11,9 @@ interface Saved {
   controls?: Record<string, number>;
 }
 
+/** Whose the live controls are that are not the objective's. */
+const OWNERS: Partial<Record<string, Section>> = { temperature: "latent", dropout: "condition" };
+
 export class NotForDigits extends Error {}
 
 /** What of the configuration the file states; damage is left for the core to find and to tell. */
@@ -20,7 +23,18 @@ export function savedConfig(bytes: Uint8Array): Partial<Config> {
   if (height !== SIDE || width !== SIDE || channels !== 1) throw new NotForDigits(`input ${JSON.stringify(options["input"])}, expected an image of 28 × 28 × 1`);
   const found: Partial<Config> = {};
   for (const section of SECTIONS) if (isChoice(options[section])) found[section] = options[section];
-  if (found.objective) found.objective = { ...found.objective, ...controls };
+  const { flow = { kind: "none" }, prior = { kind: "standard" }, ...latent } = { ...(options["latent"] as Record<string, unknown> | undefined) };
+  if (isChoice(latent)) found.latent = latent;
+  if (isChoice(flow)) found.flow = flow;
+  if (isChoice(prior)) found.prior = prior;
+  const { classes, dropout = 0.1 } = { ...(options["condition"] as Record<string, number> | undefined) };
+  found.condition = classes === 10 ? { kind: "class", dropout } : { kind: "none" };
+  found.ema = typeof options["ema"] === "number" ? { kind: "average", decay: options["ema"] } : { kind: "none" };
+  found.balance ??= { kind: "constant" };
+  for (const [name, value] of Object.entries(controls)) {
+    const owner = found[OWNERS[name] ?? "objective"];
+    if (owner) owner[name] = value;
+  }
   if (typeof options["seed"] === "number") found.seed = options["seed"];
   return found;
 }

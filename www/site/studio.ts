@@ -1,12 +1,15 @@
 /** The state of the page and everything a visitor can do to it. The parts show it and call it; it never touches the document's tree. */
 import { FALLBACK, readCatalogue, type Catalogue, type Section, type Value } from "./catalogue";
-import { defaultChoice, fits, latentSize, variantOf, type Backend, type Choice, type Config } from "./config";
+import { defaultChoice, fits, variantOf, type Backend, type Choice, type Config } from "./config";
 import { explain, type Failure } from "./failure";
+import { digitsFor } from "./levels";
 import { loadDigits, type Digits } from "./mnist";
 import { Pictures } from "./pictures";
+import { refusalOf, type Refusal } from "./refusal";
 import { LOG_EVERY, Run } from "./run";
 import { savedConfig } from "./saved";
 import { readQuery, writeQuery } from "./url";
+import type { View } from "./view";
 import { speech } from "./words";
 
 /** Parts are told of changes at most this often. */
@@ -19,6 +22,8 @@ export class Studio extends EventTarget {
   /** Share of the digits that has arrived, 0 … 1. */
   loaded = 0;
   failure: Failure | null = null;
+  /** The latest choice that the core would not take; the configuration is without it. */
+  refusal: Refusal | null = null;
   readonly run = new Run(
     () => this.#changed(),
     (error) => this.#fail(error),
@@ -29,6 +34,9 @@ export class Studio extends EventTarget {
     (error) => this.#fail(error),
   );
   #query: URLSearchParams;
+  /** The digits as the present likelihood takes them. */
+  #seen: Digits | null = null;
+  #levels = 0;
   /** Actions take their turn, so that a quick hand cannot build two models at once. */
   #turn: Promise<void> = Promise.resolve();
   #wantsTraining = false;
@@ -55,11 +63,11 @@ export class Studio extends EventTarget {
     const built = this.#inTurn(() => this.#build());
     try {
       this.digits = await digits;
-      this.pictures.useDigits(this.digits.test);
     } catch (error) {
       this.#fail(error);
     }
     await built;
+    await this.#inTurn(() => this.#see());
     this.#changed();
     void this.pictures.drawAll();
   }
@@ -78,8 +86,8 @@ export class Studio extends EventTarget {
   /** One chunk of steps. */
   step() {
     void this.#inTurn(async () => {
-      if (this.#wantsTraining || !this.digits) return;
-      const trained = this.run.start(this.digits, this.config, LOG_EVERY);
+      if (this.#wantsTraining || !this.#seen) return;
+      const trained = this.run.start(this.#seen, this.config, LOG_EVERY);
       void this.pictures.follow();
       await trained;
     });
@@ -92,7 +100,13 @@ export class Studio extends EventTarget {
 
   choose(section: Section, kind: string) {
     const variant = variantOf(this.catalogue, section, kind);
-    if (variant) this.#rebuildWith({ [section]: defaultChoice(variant) });
+    if (variant) void this.#propose(section, { [section]: defaultChoice(variant) });
+  }
+
+  /** Takes what was refused, together with what makes the core take it. */
+  takeRemedy() {
+    const remedy = this.refusal?.remedy;
+    if (remedy) this.#rebuildWith(remedy);
   }
 
   /** Sets one parameter of a chosen variant; a live one acts on the running model, another makes a new model. */
@@ -100,14 +114,16 @@ export class Studio extends EventTarget {
     const parameter = variantOf(this.catalogue, section, this.config[section].kind)?.parameters.find((p) => p.name === name);
     if (!parameter || !fits(value, parameter)) return;
     const choice: Choice = { ...this.config[section], [name]: value };
-    if (!parameter.live) return this.#rebuildWith({ [section]: choice });
+    if (!parameter.live) return void this.#propose(section, { [section]: choice });
     this.#adopt({ [section]: choice });
-    this.run.control({ [name]: Number(value) }).catch((error: unknown) => this.#fail(error));
+    const controls = section === "balance" ? { balance: { [name]: value as number | string } } : { [name]: Number(value) };
+    this.run.control(controls).catch((error: unknown) => this.#fail(error));
   }
 
   applyPreset(encoder: string, size: number) {
     const variant = variantOf(this.catalogue, "encoder", encoder);
-    if (variant) this.#rebuildWith({ encoder: defaultChoice(variant), latent: { ...this.config.latent, size } });
+    const latent = variantOf(this.catalogue, "latent", "gaussian");
+    if (variant && latent) this.#rebuildWith({ encoder: defaultChoice(variant), latent: { ...defaultChoice(latent), size } });
   }
 
   setSeed(seed: number) {
@@ -127,15 +143,18 @@ export class Studio extends EventTarget {
     });
   }
 
-  setTemperature(temperature: number) {
-    this.pictures.temperature = temperature;
+  /** What can be chosen about the samples; the model stays. */
+  viewSamples(change: Partial<View>) {
+    Object.assign(this.pictures.view, change);
     void this.pictures.drawSamples();
     this.#changed();
   }
 
-  newSamples() {
-    this.pictures.sampleSeed += 1;
-    void this.pictures.drawSamples();
+  /** What can be chosen about the walks and the row of classes. */
+  viewWalks(change: Partial<View>) {
+    Object.assign(this.pictures.view, change);
+    void this.pictures.drawWalks();
+    this.#changed();
   }
 
   /** The model as a .safetensors file, with the options inside. */
@@ -155,7 +174,8 @@ export class Studio extends EventTarget {
       const config = { ...this.config, ...savedConfig(bytes) };
       await this.run.load(bytes, config);
       this.#adopt(config);
-      this.pictures.clear(latentSize(config));
+      await this.#see();
+      this.pictures.clear(config);
       void this.pictures.drawAll();
     });
   }
@@ -167,15 +187,37 @@ export class Studio extends EventTarget {
 
   async #build() {
     this.failure = null;
-    this.pictures.clear(latentSize(this.config));
+    this.pictures.clear(this.config);
     await this.run.build(this.config);
+    await this.#see();
     if (!this.#wantsTraining) void this.pictures.drawAll();
   }
 
   async #start() {
-    if (!this.#wantsTraining || !this.digits) return;
-    void this.run.start(this.digits, this.config);
+    if (!this.#wantsTraining || !this.#seen) return;
+    void this.run.start(this.#seen, this.config);
     void this.pictures.follow();
+  }
+
+  /** The digits as this configuration takes them, made anew only where that has changed. */
+  async #see() {
+    if (!this.digits) return;
+    const { likelihood } = this.config;
+    const levels = likelihood.kind === "categorical" ? Number(likelihood["classes"]) : 256;
+    if (this.#seen && this.#levels === levels) return;
+    this.#seen = await digitsFor(this.config, this.digits);
+    this.#levels = levels;
+    this.pictures.useDigits(this.#seen.test);
+  }
+
+  /** Asks the core first: what it refuses is told, and nothing changes. */
+  async #propose(section: Section, change: Partial<Config>) {
+    const refusal = await refusalOf({ ...this.config, ...change }, section, this.catalogue);
+    if (refusal) {
+      this.refusal = refusal;
+      return this.#changed();
+    }
+    this.#rebuildWith(change);
   }
 
   #rebuildWith(change: Partial<Config>) {
@@ -187,6 +229,7 @@ export class Studio extends EventTarget {
   }
 
   #adopt(change: Partial<Config>) {
+    this.refusal = null;
     this.config = { ...this.config, ...change };
     this.writeUrl();
     this.#changed();

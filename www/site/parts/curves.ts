@@ -2,7 +2,7 @@
 import { html } from "lit";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { beta } from "../config";
+import { beta, isBetaLoss } from "../config";
 import { bound } from "../formulas";
 import type { Figures, History } from "../history";
 import { colour } from "../palette";
@@ -118,9 +118,16 @@ export class Curves extends Part {
       <tbody>
         ${row("kl", t("curves.kl"), ({ kl }) => kl)} ${row("reconstruction", t("curves.reconstruction"), ({ reconstruction }) => reconstruction)}
         ${row("elbo", t("curves.elbo"), ({ elbo }) => -elbo)}
-        ${beta(config) === 1 || run.report === null
-          ? ""
-          : row("loss", t("curves.loss", { beta: number(beta(config), 1) }), ({ reconstruction, kl }) => reconstruction + beta(config) * kl)}
+        ${isBetaLoss(config) && beta(config) !== 1 && run.report
+          ? row("loss", t("curves.loss", { beta: number(beta(config), 1) }), ({ reconstruction, kl }) => reconstruction + beta(config) * kl)
+          : ""}
+        ${!isBetaLoss(config) && training
+          ? html`<tr class="loss">
+              <th scope="row">${t("curves.wholeLoss")}</th>
+              <td>${number(history.loss[at]!, 1)}</td>
+              <td>–</td>
+            </tr>`
+          : ""}
       </tbody>
     </table>`;
   }

@@ -72,10 +72,10 @@ const bar = ({ units, label, depth }: Layer) => html`<div class="layer" style="-
 function encoderLayers({ encoder }: Config): Layer[] {
   const list = (name: string) => (Array.isArray(encoder[name]) ? encoder[name] : []);
   const at = (name: string, layer: number) => Number(Array.isArray(encoder[name]) ? encoder[name][layer] : encoder[name]);
-  const layers: Layer[] = [{ units: SIDE * SIDE, label: encoder.kind === "conv" ? `${SIDE}²` : number(SIDE * SIDE) }];
+  const layers: Layer[] = [{ units: SIDE * SIDE, label: encoder["channels"] ? `${SIDE}²` : number(SIDE * SIDE) }];
   let side = SIDE;
   list("channels").forEach((depth, layer) => {
-    side = Math.floor((side + 2 * at("padding", layer) - at("kernel", layer)) / at("stride", layer)) + 1;
+    side = encoder.kind === "residual" ? Math.ceil(side / 2) : Math.floor((side + 2 * at("padding", layer) - at("kernel", layer)) / at("stride", layer)) + 1;
     layers.push({ units: side * side * depth, label: `${side}²`, depth });
   });
   for (const units of list("hidden")) layers.push({ units, label: number(units) });

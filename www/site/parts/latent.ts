@@ -1,6 +1,7 @@
 /** The latent plane: the codes of held-out digits, the digit at the cursor, and the plane decoded; beyond two dimensions, which two. */
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
+import { hasPlane } from "../config";
 import { manifold } from "../formulas";
 import { Part } from "../part";
 import { number, t } from "../words";
@@ -10,6 +11,7 @@ export class Latent extends Part {
   protected override render() {
     const { studio } = this;
     const { plane } = studio.pictures;
+    this.hidden = !hasPlane(studio.config);
     return html`
       <header>
         <h2>${t("latent.title")}</h2>

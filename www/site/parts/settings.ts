@@ -1,45 +1,40 @@
-/** What is trained: controls made from the catalogue, so that whatever the core offers can be chosen here. */
-import { html, type TemplateResult } from "lit";
+/** What is trained: the choices that everyone meets, made from the catalogue. The others fold away below. */
+import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
-import { SECTIONS, type Parameter, type Section, type Value } from "../catalogue";
-import { BACKENDS, NUMBERS, PRESETS, beta, latentSize, variantOf, type Backend } from "../config";
+import { BACKENDS, NUMBERS, PRESETS, beta, isBetaLoss, type Backend } from "../config";
 import { betaLoss, likelihoods } from "../formulas";
-import { Part } from "../part";
 import { parse } from "../url";
-import { nameOf, number, plainNumber, t } from "../words";
-import "./settings.css";
+import { number, plainNumber, t } from "../words";
+import { kindWord } from "../words/choices";
+import { Controls } from "./controls";
 
-/** Values worth offering where a parameter has too many. */
-const OFFERED: Record<string, number[]> = {
-  "latent.size": [2, 3, 5, 10, 20, 32, 64],
-  learningRate: [1e-4, 3e-4, 1e-3, 3e-3, 1e-2],
-  batchSize: [32, 64, 128, 256, 512],
-};
+const LEARNING_RATES = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
+const BATCH_SIZES = [32, 64, 128, 256, 512];
 /** As far as the β slider goes; the address bar takes what the core takes. */
 const BETA_MAX = 10;
-/** Parameters that belong beside the choice itself; the others fold away. */
-const UPFRONT = ["latent.size", "objective.beta"];
 
-export class Settings extends Part {
+export class Settings extends Controls {
   protected override render() {
     const { config } = this.studio;
+    const { encoder, latent } = config;
     return html`
       <h2>${t("settings.title")}</h2>
       <div class="presets" role="group" aria-label=${t("settings.presets")}>
         ${PRESETS.map(
-          ({ name, encoder, latent }) => html`<button
+          (preset) => html`<button
             class="chip"
-            aria-pressed=${config.encoder.kind === encoder && latentSize(config) === latent}
-            @click=${() => this.studio.applyPreset(encoder, latent)}
+            aria-pressed=${encoder.kind === preset.encoder && latent.kind === "gaussian" && latent["size"] === preset.latent}
+            @click=${() => this.studio.applyPreset(preset.encoder, preset.latent)}
           >
-            ${t(`preset.${name}`)}
+            ${t(`preset.${preset.name}`)}
           </button>`,
         )}
       </div>
-      ${SECTIONS.map((section) => this.#section(section))}
+      ${this.#encoder()} ${this.#latent()} ${this.#likelihood()} ${this.#objective()}
+      <vae-choices .studio=${this.studio}></vae-choices>
       <div class="pair">
-        ${this.#choice(t("settings.learningRate"), config.learningRate, OFFERED["learningRate"]!, plainNumber, (learningRate) => this.studio.setOptimiser({ learningRate }))}
-        ${this.#choice(t("settings.batchSize"), config.batchSize, OFFERED["batchSize"]!, plainNumber, (batchSize) => this.studio.setOptimiser({ batchSize }))}
+        ${this.choice("learning-rate", t("settings.learningRate"), config.learningRate, LEARNING_RATES, plainNumber, (learningRate) => this.studio.setOptimiser({ learningRate }))}
+        ${this.choice("batch-size", t("settings.batchSize"), config.batchSize, BATCH_SIZES, plainNumber, (batchSize) => this.studio.setOptimiser({ batchSize }))}
       </div>
       <div class="pair">
         <label class="field"
@@ -63,62 +58,66 @@ export class Settings extends Part {
     `;
   }
 
-  #section(section: Section): TemplateResult {
+  /** The kinds side by side, and the layers folded away. */
+  #encoder(): TemplateResult {
     const { catalogue, config } = this.studio;
-    const variants = catalogue[section];
-    const { kind } = config[section];
-    const parameters = variantOf(catalogue, section, kind)?.parameters ?? [];
-    const upfront = parameters.filter(({ name }) => UPFRONT.includes(`${section}.${name}`));
-    const folded = parameters.filter(({ name }) => !UPFRONT.includes(`${section}.${name}`));
-    return html`
-      <fieldset>
-        <legend>${t(`section.${section}`)}</legend>
-        ${variants.length > 1
-          ? html`<div class="segments">
-              ${variants.map(
-                (variant) => html`<label
-                  ><input
-                    type="radio"
-                    name=${section}
-                    value=${variant.kind}
-                    .checked=${live(variant.kind === kind)}
-                    @change=${() => this.studio.choose(section, variant.kind)}
-                  /><span>${nameOf("kind", variant.kind)}</span></label
-                >`,
-              )}
-            </div>`
-          : ""}
-        ${upfront.map((parameter) => this.#parameter(section, parameter))}
-        ${section === "likelihood" && likelihoods[kind] ? html`<p class="formula">${likelihoods[kind]}</p>` : ""}
-        ${folded.length > 0
-          ? html`<details>
-              <summary>${t(`details.${section}`)}</summary>
-              ${folded.map((parameter) => this.#parameter(section, parameter))}
-            </details>`
-          : ""}
-      </fieldset>
-    `;
+    return html`<fieldset>
+      <legend>${t("section.encoder")}</legend>
+      <div class="segments">
+        ${catalogue.encoder.map(
+          ({ kind }) => html`<label
+            ><input type="radio" name="encoder" value=${kind} .checked=${live(kind === config.encoder.kind)} @change=${() => this.studio.choose("encoder", kind)} /><span
+              >${kindWord("encoder", kind).name}</span
+            ></label
+          >`,
+        )}
+      </div>
+      ${this.refusal("encoder")}
+      <details data-testid="layers">
+        <summary>${t("details.encoder")}</summary>
+        ${this.explanation("encoder")} ${this.parametersOf("encoder").map((parameter) => this.parameter("encoder", parameter))}
+      </details>
+    </fieldset>`;
   }
 
-  #parameter(section: Section, parameter: Parameter): TemplateResult {
-    const { name } = parameter;
-    const value = this.studio.config[section][name] as Value;
-    if (name === "beta") return this.#beta();
-    const label = nameOf("parameter", name);
-    const offered = OFFERED[`${section}.${name}`];
-    if (offered) return this.#choice(label, Number(value), offered, plainNumber, (x) => this.studio.tune(section, name, x));
-    if (parameter.type === "choice") return this.#choice(label, String(value), parameter.choices, String, (word) => this.studio.tune(section, name, word));
-    return html`<label class="field"
-      ><span>${label}</span>
-      <input
-        .value=${live(Array.isArray(value) ? value.join(", ") : String(value))}
-        inputmode=${parameter.type === "integers" ? "text" : "decimal"}
-        @change=${(event: Event) => this.#changeText(event.target as HTMLInputElement, section, parameter)}
-    /></label>`;
+  #latent(): TemplateResult {
+    const isUsual = this.studio.config.latent.kind === "gaussian";
+    return html`<fieldset>
+      <legend>${t("section.latent")}</legend>
+      ${this.parametersOf("latent").map((parameter) => this.parameter("latent", parameter, !isUsual))}
+    </fieldset>`;
+  }
+
+  #likelihood(): TemplateResult {
+    const { kind } = this.studio.config.likelihood;
+    const parameters = this.parametersOf("likelihood");
+    return html`<fieldset>
+      <legend>${t("section.likelihood")}</legend>
+      ${this.kinds("likelihood", t("settings.law"))}
+      ${likelihoods[kind] ? html`<p class="formula">${likelihoods[kind]}</p>` : this.explanation("likelihood")}
+      ${parameters.length > 0
+        ? html`<details>
+            <summary>${t("details.likelihood")}</summary>
+            ${parameters.map((parameter) => this.parameter("likelihood", parameter))}
+          </details>`
+        : nothing}
+    </fieldset>`;
+  }
+
+  /** Its parameters that move while training; those of the ELBO are a slider. */
+  #objective(): TemplateResult {
+    const { config } = this.studio;
+    const parameters = this.parametersOf("objective").filter((parameter) => parameter.live);
+    if (config.objective.kind === "elbo") return html`<fieldset><legend>${t("section.objective")}</legend>${this.#beta()}</fieldset>`;
+    return html`<fieldset>
+      <legend>${t("section.objectiveOf", { name: kindWord("objective", config.objective.kind).name })}</legend>
+      ${parameters.length === 0 ? this.explanation("objective") : parameters.map((parameter) => this.parameter("objective", parameter))}
+    </fieldset>`;
   }
 
   #beta(): TemplateResult {
-    const value = beta(this.studio.config);
+    const { config } = this.studio;
+    const value = beta(config);
     return html`<label class="field slider"
         ><span>${t("parameter.beta")} <output>${number(value, 1)}</output></span>
         <input
@@ -130,30 +129,13 @@ export class Settings extends Part {
           .value=${live(String(value))}
           @input=${(event: Event) => this.studio.tune("objective", "beta", Number((event.target as HTMLInputElement).value))}
       /></label>
-      <p class="formula">${betaLoss}</p>
+      ${isBetaLoss(config) ? html`<p class="formula">${betaLoss}</p>` : nothing}
       <p class="note">${t("settings.betaNote")}</p>`;
-  }
-
-  /** A list to choose from; a value that came with the address joins those offered. */
-  #choice<T extends number | string>(label: string, value: T, offered: T[], name: (value: T) => string, set: (value: T) => void): TemplateResult {
-    const values = offered.includes(value) ? offered : [...offered, value].sort((a, b) => Number(a) - Number(b));
-    return html`<label class="field"
-      ><span>${label}</span>
-      <select @change=${(event: Event) => set(values[(event.target as HTMLSelectElement).selectedIndex]!)}>
-        ${values.map((each) => html`<option .selected=${live(each === value)}>${name(each)}</option>`)}
-      </select></label
-    >`;
   }
 
   #changeSeed(input: HTMLInputElement) {
     const value = parse(input.value, NUMBERS.seed);
     input.setAttribute("aria-invalid", String(value === undefined));
     if (typeof value === "number") this.studio.setSeed(value);
-  }
-
-  #changeText(input: HTMLInputElement, section: Section, parameter: Parameter) {
-    const value = parse(input.value, parameter);
-    input.setAttribute("aria-invalid", String(value === undefined));
-    if (value !== undefined) this.studio.tune(section, parameter.name, value);
   }
 }
