@@ -513,7 +513,7 @@ fn conditions_are_one_hot_and_left_out() {
         let vector = condition.vector(&mut g, &mut p, labels, is_training).expect("it is built");
         g.output(name, vector);
     }
-    let row = |i: usize| if i % 2 == 0 { [2.0, 0.5, -1.0, 1.0] } else { [-1.0, 0.5, -1.0, 0.0] };
+    let row = |i: usize| if i.is_multiple_of(2) { [2.0, 0.5, -1.0, 1.0] } else { [-1.0, 0.5, -1.0, 0.0] };
     let leaves = Named::from([("labels".to_string(), Array::from_fn([n, 4], |i| row(i / 4)[i % 4]))]);
     let env = Env { controls: model.controls(), ..Env::default() };
     let left = by_oracle(&g, &env, &leaves);
