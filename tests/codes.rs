@@ -437,6 +437,24 @@ fn restarts_keep_the_codebook_in_use() {
     }
 }
 
+/// No matrix of distances: eight thousand codes and their state are a few hundred kilobytes, and the plan holds little more.
+#[test]
+fn a_codebook_of_8192_codes_trains() {
+    let latent = json!({ "kind": "vq", "codes": 8192, "size": 8, "positions": 64 });
+    let mut s = wait(create(&model(json!({ "latent": latent })), Choice::Cpu));
+    let bytes = bars(256);
+    let set = s.model().clone();
+    wait(s.begin(&data(&bytes, &set), &json!({ "steps": 3, "batchSize": 128 }), None)).expect("it begins");
+    while !wait(s.advance(10.0)).expect("it advances").done {}
+    // 8192 vectors a step: their distances to all codes would be 268 MB.
+    let (_, held) = s.live_buffers();
+    assert!(held < 64 << 20, "{held} bytes");
+    s.end();
+    let outputs = wait(s.encode(&data(&bytes, &set))).expect("it encodes");
+    let used: BTreeSet<u32> = outputs[1].1.values.iter().map(|i| *i as u32).collect();
+    assert!(outputs[1].0 == "indices" && used.len() > 100, "{}", used.len());
+}
+
 #[test]
 fn a_run_with_a_codebook_is_resumed_bit_for_bit() {
     let values = bars(130);
