@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::family::{trains, walk};
+use common::family::{grid, model, trains, walk};
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, normal, residual, train, with};
 use common::{check, likelihoods, wait};
 use reparam::backend::{Backend, Choice};
@@ -87,21 +87,24 @@ fn a_run_is_repeated_and_resumed_bit_for_bit() {
     let _alone = alone();
     let values = bars(130);
     let options = |steps: u64| json!({ "steps": steps, "batchSize": 32, "logEvery": 5 });
-    let start = || wait(create(&conv(), Choice::WebGpu));
-    let run = || {
-        let mut s = start();
-        let events = wait(train(&mut s, &values, &options(40)));
-        (events, wait(s.save()).expect("it is saved"))
-    };
-    let whole = run();
-    assert!(run() == whole, "the same seed gave two runs");
-    let mut first = start();
-    let mut events = wait(train(&mut first, &values, &options(25)));
-    let bytes = wait(first.save()).expect("it is saved");
-    drop(first);
-    let mut second = wait(Session::load(&bytes, Choice::WebGpu, clock)).expect("it was just saved");
-    events.extend(wait(train(&mut second, &values, &options(15))));
-    assert!((events, wait(second.save()).expect("it is saved")) == whole, "resuming gave another run");
+    let codes = json!({ "latent": { "kind": "vq", "codes": 16, "size": 4, "levels": 2 } });
+    for options_of_model in [conv(), model(with(grid(), codes))] {
+        let start = || wait(create(&options_of_model, Choice::WebGpu));
+        let run = || {
+            let mut s = start();
+            let events = wait(train(&mut s, &values, &options(40)));
+            (events, wait(s.save()).expect("it is saved"))
+        };
+        let whole = run();
+        assert!(run() == whole, "the same seed gave two runs");
+        let mut first = start();
+        let mut events = wait(train(&mut first, &values, &options(25)));
+        let bytes = wait(first.save()).expect("it is saved");
+        drop(first);
+        let mut second = wait(Session::load(&bytes, Choice::WebGpu, clock)).expect("it was just saved");
+        events.extend(wait(train(&mut second, &values, &options(15))));
+        assert!((events, wait(second.save()).expect("it is saved")) == whole, "resuming gave another run");
+    }
 }
 
 #[test]

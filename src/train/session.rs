@@ -149,6 +149,7 @@ pub(super) fn check_memory(model: &Model) -> Result<()> {
     let (_, critic) = layout(&model.critic);
     // Parameters, gradients and both moments, and the average.
     let copies = 4 + u64::from(model.options.ema.is_some());
-    let bytes = own as u64 * 4 * copies + critic as u64 * 16;
+    let kept: usize = model.kept().iter().map(|(_, values)| values.len()).sum();
+    let bytes = own as u64 * 4 * copies + critic as u64 * 16 + kept as u64 * 4;
     if bytes > LIMIT { Err(Error::OutOfMemory { bytes, limit: LIMIT }) } else { Ok(()) }
 }

@@ -8,7 +8,7 @@ import { Draws } from "../../build/lib/random.js";
 import * as measures from "../../dist/measures.js";
 import { about, golden, near, rows } from "./golden.mjs";
 
-const { activeUnits, agreement, bitsPerDimension, dci, decomposeKl, factorVaeScore, frechetDistance, gaussianOf, klPerDimension, mig, predictedLabels, reconstructionErrors, sap, ssim } = measures;
+const { activeUnits, agreement, bitsPerDimension, codeUsage, dci, decomposeKl, factorVaeScore, frechetDistance, gaussianOf, klPerDimension, mig, predictedLabels, reconstructionErrors, sap, ssim } = measures;
 
 const STREAM = 99; // none of the package's
 const normals = (n, cols, seed = 1) => {
@@ -54,6 +54,21 @@ describe("q(z|x)", () => {
     near(found.variances, golden.posterior.variances);
     assert.deepEqual(found.active, golden.posterior.variances.map((variance) => variance > 0.01));
     assert.equal(activeUnits({ values: posterior.mean, shape }, { threshold: 0.4 }).count, golden.posterior.variances.filter((variance) => variance > 0.4).length);
+  });
+
+  test("the use of codes is counted level by level, batch by batch", () => {
+    const one = codeUsage(Float32Array.of(0, 5, 0, 6, 2, 5, 2, 5), 4, { levels: 2 });
+    assert.deepEqual([...one.counts], [2, 0, 2, 0]);
+    assert.deepEqual([one.used, one.usage], [2, 0.5]);
+    near([one.perplexity], [2]);
+    const both = codeUsage(Float32Array.of(1, 3), 4, { before: one });
+    assert.deepEqual([...both.counts], [2, 1, 2, 1]);
+    near([both.perplexity], [Math.exp(-(2 / 3) * Math.log(1 / 3) - (1 / 3) * Math.log(1 / 6))]);
+    assert.deepEqual([...one.counts], [2, 0, 2, 0]);
+    assert.throws(() => codeUsage(Float32Array.of(0, 4), 4), { code: "invalid-data", path: "indices[1]", got: "4" });
+    assert.throws(() => codeUsage(Float32Array.of(0, 1, 1), 4, { levels: 2 }), { code: "invalid-data", path: "indices" });
+    assert.throws(() => codeUsage(Float32Array.of(0), 4, { level: 1 }), { code: "invalid-option", path: "level" });
+    assert.throws(() => codeUsage(Float32Array.of(0), 3, { before: one }), { code: "invalid-data", path: "before.counts" });
   });
 
   test("the parts of the KL are those by their definitions, on the same draws", () => {

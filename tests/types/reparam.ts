@@ -19,6 +19,10 @@ const options = {
 // @ts-expect-error: a kind that is none
 ({ ...options, encoder: { kind: "mpl", hidden: [1] } }) satisfies VaeOptions;
 ({ ...options, encoder: { kind: "residual", channels: [32, 64], groups: 4 } }) satisfies VaeOptions;
+({ ...options, latent: { kind: "vq", codes: 64, restart: false, gradient: "rotation" } }) satisfies VaeOptions;
+({ ...options, latent: { kind: "fsq", levels: [8, 5, 5, 5] } }) satisfies VaeOptions;
+// @ts-expect-error: the levels of a table of codes are a number
+({ ...options, latent: { kind: "vq", levels: [8, 5] } }) satisfies VaeOptions;
 // @ts-expect-error: a norm of images alone
 ({ ...options, encoder: { kind: "mlp", hidden: [1], norm: "group" } }) satisfies VaeOptions;
 // @ts-expect-error: an option of another kind

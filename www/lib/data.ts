@@ -28,11 +28,13 @@ export interface Values {
 
 /** q(z|x) of each example: `mean` and `logvar` are both `(n, size)`. */
 export interface Encoding {
-  /** The point that stands for x; of categorical latents the probabilities. */
+  /** The point that stands for x; of categorical latents the probabilities, of codes the codes. */
   mean: Float32Array;
   logvar: Float32Array;
   /** Instead of `logvar`, of categorical latents. */
   logits?: Float32Array;
+  /** Instead of `logvar`, of codes: the number of each code, `(n, positions · levels)`, the levels of a position side by side. */
+  indices?: Float32Array;
   shape: number[];
 }
 

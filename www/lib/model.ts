@@ -82,7 +82,7 @@ export abstract class Model implements AsyncDisposable {
     return this.#client.call({ kind: "logLikelihood", data: await copyData(data, "data"), options });
   }
 
-  /** q(z|x) of each example: `mean` and `logvar`, both `(n, size)`; of categorical latents `mean`, the probabilities, and `logits`. */
+  /** q(z|x) of each example: `mean` and `logvar`, both `(n, size)`; of categorical latents `mean`, the probabilities, and `logits`; of codes `mean` and `indices`. */
   async encode(data: Data): Promise<Encoding> {
     return this.#client.call({ kind: "encode", data: await copyData(data, "data") });
   }

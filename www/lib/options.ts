@@ -100,7 +100,7 @@ export interface Residual {
   groups?: number;
 }
 
-export type Latent = GaussianLatent | CategoricalLatent | LadderLatent;
+export type Latent = GaussianLatent | CategoricalLatent | LadderLatent | VqLatent | FsqLatent;
 /** q(z|x) a diagonal Normal of `size` dimensions, p(z) standard Normal, unless a flow or a learnt prior says otherwise. */
 export interface GaussianLatent {
   kind: "gaussian";
@@ -124,6 +124,46 @@ export interface LadderLatent {
   lower?: number;
   upper?: number;
   hidden?: number;
+}
+
+/**
+ * Every vector of the encoder is replaced by the nearest of `codes` learnt ones (van den Oord et al. 2017). Behind convolutions without
+ * hidden layers the vectors stand on the grid that the encoder ends in; else there are `positions`. z is `positions · size` values. The
+ * prior is uniform and the KL is `positions · levels · log(codes)`. For the objectives `"elbo"` and `"autoencoder"`.
+ */
+export interface VqLatent {
+  kind: "vq";
+  /** Default 512. */
+  codes?: number;
+  /** Values of a vector. Default 64. */
+  size?: number;
+  /** Vectors of an encoder that ends in no grid. Default 8. */
+  positions?: number;
+  /** Tables, each for what those before it leave of a vector. Default 1. */
+  levels?: number;
+  /** Codes move to the mean of what they stand for (`"ema"`, default), or by the optimiser. */
+  update?: "ema" | "gradient";
+  /** Memory of the means, and of how much each code is used. Default 0.99. */
+  decay?: number;
+  /** How much vectors are drawn to their codes; live. Default 0.25. */
+  commitment?: number;
+  /** Codes that fall out of use begin anew as vectors of the batch. Default `true`. */
+  restart?: boolean;
+  /** `"cosine"` compares directions alone. Default `"euclidean"`. */
+  distance?: "euclidean" | "cosine";
+  /** How gradients pass a code; `"rotation"`: Fifty et al. 2024. Default `"straight_through"`. */
+  gradient?: "straight_through" | "rotation";
+}
+/**
+ * Every vector has a dimension for each of `levels`, rounded to that many values (Mentzer et al. 2023): as many codes as the product of
+ * them, none of which is learnt. Where the vectors stand, and the prior, are as for `"vq"`.
+ */
+export interface FsqLatent {
+  kind: "fsq";
+  /** Default `[8, 5, 5, 5]`: 1000 codes. */
+  levels?: readonly number[];
+  /** Vectors of an encoder that ends in no grid. Default 8. */
+  positions?: number;
 }
 
 export type Likelihood =
@@ -236,6 +276,7 @@ export type Controls = Partial<Record<LiveControl, number>> & { balance?: Readon
 export type LiveControl =
   | "alpha" | "beta" | "gamma" | "lambda" | "lambdaOff" | "lambdaDiagonal" | "decay" | "criticRate" // of the objective
   | "temperature" // of categorical latents
+  | "commitment" // of codes
   | "dropout"; // of a condition
 
 /** What a conditional model decodes for. */

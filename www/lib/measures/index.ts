@@ -6,6 +6,8 @@ export type { Labels, Posterior, Rows } from "../rows.js";
 export { ACTIVE_NATS, klPerDimension } from "./kl.js";
 export { activeUnits } from "./active-units.js";
 export type { ActiveUnits } from "./active-units.js";
+export { codeUsage } from "./codes.js";
+export type { CodeUsage, CodeUsageOptions } from "./codes.js";
 export { decomposeKl } from "./information.js";
 export type { KlParts, KlPartsOptions } from "./information.js";
 export { reconstructionErrors } from "./reconstruction.js";
