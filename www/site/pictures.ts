@@ -25,7 +25,7 @@ const FIRST_WAIT_MS = 800;
 const RELAXED_WAIT_MS = 4000;
 const LONGEST_WAIT_MS = 12000;
 /** Enough for a mixture that is drawn anew every few seconds. */
-const EM_ITERATIONS = 30;
+const EM_ITERATIONS = 10;
 /** Training runs about this many times as long as drawing, up to the longest wait. */
 const TRAINING_SHARE = 12;
 

@@ -16,7 +16,7 @@ export class Terms extends Part {
   #charts = new Map<string, uPlot>();
   #drawnAt = 0;
   #later = 0;
-  #resize = new ResizeObserver(() => this.#charts.forEach((chart, name) => chart.setSize({ width: this.#place(name).clientWidth, height: HEIGHT })));
+  #resize = new ResizeObserver(() => this.#charts.forEach(({ root }, name) => this.#fit(name, root.parentElement)));
 
   protected override render() {
     const { history } = this.studio.run;
@@ -78,8 +78,12 @@ export class Terms extends Part {
     }
   }
 
-  #place(name: string): HTMLElement {
-    return this.querySelector<HTMLElement>(`[data-term="${name}"]`)!;
+  #place(name: string): HTMLElement | null {
+    return this.querySelector<HTMLElement>(`[data-term="${name}"]`);
+  }
+
+  #fit(name: string, place: HTMLElement | null) {
+    if (place?.isConnected) this.#charts.get(name)?.setSize({ width: place.clientWidth, height: HEIGHT });
   }
 }
 
