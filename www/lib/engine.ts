@@ -120,7 +120,7 @@ export class Engine {
     const { fitSampler } = await import("./samplers/index.js");
     const { mean, shape } = await this.alive().encode(data);
     const params = fitSampler({ values: mean, shape }, options, seed);
-    this.samplers.set(params.kind, params);
+    this.samplers.set(params.kind, structuredClone(params)); // what is answered may be transferred, and its arrays with it
     return params;
   }
 

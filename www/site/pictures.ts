@@ -14,6 +14,7 @@ import { latest } from "./latest";
 import { firstOfEachClass, pick, type DigitSet } from "./mnist";
 import { Plane } from "./plane";
 import type { Run } from "./run";
+import { turn } from "./turns";
 import { FIRST_VIEW, type View } from "./view";
 import { classRows, traversalThrough, walkBetween } from "./walks";
 
@@ -25,7 +26,7 @@ const FIRST_WAIT_MS = 800;
 const RELAXED_WAIT_MS = 4000;
 const LONGEST_WAIT_MS = 12000;
 /** Enough for a mixture that is drawn anew every few seconds. */
-const EM_ITERATIONS = 30;
+const EM_ITERATIONS = 10;
 /** Training runs about this many times as long as drawing, up to the longest wait. */
 const TRAINING_SHARE = 12;
 
@@ -194,9 +195,16 @@ export class Pictures extends EventTarget {
       if (!this.#encoded) return;
       const { labels } = this.#encoded;
       const encoding = await model.encode(this.#encoded);
-      const { latent } = this.#config!; // there is a model, so there is a configuration
-      const codes = new Codes(encoding, labels, latent.kind === "categorical" ? Number(latent["categories"]) : 0);
-      return () => this.#take(codes);
+      const config = this.#config!; // there is a model, so there is a configuration
+      await turn();
+      const codes = new Codes(encoding, labels, hasPlane(config) ? 0 : Number(config.latent["categories"]));
+      await turn();
+      const findings = findingsOf(this.#run.history, codes.kl, config);
+      await turn();
+      return () => {
+        this.findings = findings;
+        this.#take(codes);
+      };
     });
   }
 
@@ -247,7 +255,6 @@ export class Pictures extends EventTarget {
     this.codes = codes;
     const { plane } = this;
     const { kl } = codes;
-    if (this.#config) this.findings = findingsOf(this.#run.history, kl, this.#config);
     if (!this.#axesChosen && plane.axes.some((axis) => kl[axis]! < ACTIVE_NATS)) {
       const byKl = Array.from(kl.keys()).sort((a, b) => kl[b]! - kl[a]!);
       const best = byKl.slice(0, 2).sort((a, b) => a - b);

@@ -1,5 +1,5 @@
 /** Controls made from the catalogue: a list of kinds, a field for each parameter, and what the core would not take, told beside them. */
-import { html, nothing, type TemplateResult } from "lit";
+import { html, noChange, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import type { Parameter, Section, Value } from "../catalogue";
 import { variantOf } from "../config";
@@ -70,12 +70,17 @@ export abstract class Controls extends Part {
         ><span>${label}</span>
         <input
           data-testid=${id}
-          .value=${live(Array.isArray(value) ? value.join(", ") : String(value))}
+          .value=${this.isBeingTyped(id) ? noChange : live(Array.isArray(value) ? value.join(", ") : String(value))}
           inputmode=${type === "integers" ? "text" : "decimal"}
           aria-invalid=${misfit !== null}
           @change=${(event: Event) => this.#changeText(event.target as HTMLInputElement, id, section, parameter)}
       /></label>
       ${misfit ? html`<p class="refusal" role="alert">${misfit}</p>` : nothing}${note}`;
+  }
+
+  /** While it is, the page leaves its text alone. */
+  protected isBeingTyped(id: string): boolean {
+    return (document.activeElement as HTMLElement | null)?.dataset["testid"] === id;
   }
 
   /** A list to choose from; a value that came with the address joins those offered. */

@@ -13,7 +13,7 @@ import "./curves.css";
 const HEIGHT = 260;
 const REDRAW_MS = 250;
 /** Distances between two marks on the axis of steps. */
-const WHOLE_STEPS = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000].flatMap((power) => [power, 2 * power, 5 * power]);
+export const WHOLE_STEPS = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000].flatMap((power) => [power, 2 * power, 5 * power]);
 /** What the axis shows before there is a curve, in nats. */
 const EMPTY_MAX = 200;
 

@@ -1,5 +1,5 @@
 /** What is trained: the choices that everyone meets, made from the catalogue. The others fold away below. */
-import { html, nothing, type TemplateResult } from "lit";
+import { html, noChange, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { BACKENDS, NUMBERS, PRESETS, beta, isBetaLoss, type Backend } from "../config";
 import { betaLoss, likelihoods } from "../formulas";
@@ -44,7 +44,8 @@ export class Settings extends Controls {
             min=${NUMBERS.seed.min}
             max=${NUMBERS.seed.max}
             step="1"
-            .value=${live(String(config.seed))}
+            data-testid="seed"
+            .value=${this.isBeingTyped("seed") ? noChange : live(String(config.seed))}
             @change=${(event: Event) => this.#changeSeed(event.target as HTMLInputElement)}
         /></label>
         <label class="field"

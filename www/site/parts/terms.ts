@@ -5,8 +5,10 @@ import "uplot/dist/uPlot.min.css";
 import type { History } from "../history";
 import { colour } from "../palette";
 import { Part } from "../part";
+import { turn } from "../turns";
 import { number, t } from "../words";
 import { kindWord } from "../words/choices";
+import { WHOLE_STEPS } from "./curves";
 import "./terms.css";
 
 const HEIGHT = 96;
@@ -16,7 +18,7 @@ export class Terms extends Part {
   #charts = new Map<string, uPlot>();
   #drawnAt = 0;
   #later = 0;
-  #resize = new ResizeObserver(() => this.#charts.forEach((chart, name) => chart.setSize({ width: this.#place(name).clientWidth, height: HEIGHT })));
+  #resize = new ResizeObserver(() => this.#charts.forEach(({ root }, name) => this.#fit(name, root.parentElement)));
 
   protected override render() {
     const { history } = this.studio.run;
@@ -44,8 +46,8 @@ export class Terms extends Part {
 
   protected override updated() {
     const wait = this.#drawnAt + REDRAW_MS - performance.now();
-    if (wait <= 0) return this.#draw();
-    this.#later ||= window.setTimeout(() => this.#draw(), wait);
+    if (wait <= 0) void this.#draw();
+    else this.#later ||= window.setTimeout(() => void this.#draw(), wait);
   }
 
   override disconnectedCallback() {
@@ -56,7 +58,8 @@ export class Terms extends Part {
     this.#charts.clear();
   }
 
-  #draw() {
+  /** A chart a turn, so that many do not add up to a long task. */
+  async #draw() {
     window.clearTimeout(this.#later);
     this.#later = 0;
     this.#drawnAt = performance.now();
@@ -67,10 +70,11 @@ export class Terms extends Part {
       this.#charts.delete(name);
     }
     for (const name of Object.keys(history.terms)) {
+      await turn();
       const place = this.#place(name);
-      if (!place) continue; // drawn before it was rendered: the next update finds it
+      if (!place || history !== this.studio.run.history) return; // the next update finds what is there then
       const chart = this.#charts.get(name);
-      if (chart && chart.root.parentElement === place) chart.setData(columns(history, name));
+      if (chart?.root.parentElement === place) chart.setData(columns(history, name));
       else {
         this.#charts.set(name, new uPlot(options(place.clientWidth), columns(history, name), place));
         this.#resize.observe(place);
@@ -78,8 +82,12 @@ export class Terms extends Part {
     }
   }
 
-  #place(name: string): HTMLElement {
-    return this.querySelector<HTMLElement>(`[data-term="${name}"]`)!;
+  #place(name: string): HTMLElement | null {
+    return this.querySelector<HTMLElement>(`[data-term="${name}"]`);
+  }
+
+  #fit(name: string, place: HTMLElement | null) {
+    if (place?.isConnected) this.#charts.get(name)?.setSize({ width: place.clientWidth, height: HEIGHT });
   }
 }
 
@@ -100,7 +108,7 @@ function options(width: number): uPlot.Options {
     cursor: { show: false },
     scales: { x: { time: false } },
     axes: [
-      { ...axis, size: 24, values: (_, steps) => steps.map((step) => number(step)) },
+      { ...axis, size: 24, space: 60, incrs: WHOLE_STEPS, values: (_, steps) => steps.map((step) => number(step)) },
       { ...axis, size: 48, space: 26, values: (_, values) => values.map((value) => number(value, Number.isInteger(value) ? 0 : Math.abs(value) < 1 ? 3 : 1)) },
     ],
     series: [{}, { stroke: () => colour("kl"), width: 1.5, points: { show: false } }],

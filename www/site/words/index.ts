@@ -39,12 +39,6 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   });
 }
 
-/** The phrase of `group.name`, or `name` itself for what the core knows and the catalogues do not yet. */
-export function nameOf(group: string, name: string): string {
-  const key = `${group}.${name}`;
-  return key in en ? t(key as Key) : name;
-}
-
 const formats = new Map<string, Intl.NumberFormat>();
 
 /** A number as people of this language write it; `digits` decimals, whole numbers if left out. */
