@@ -115,7 +115,7 @@ fn every_bad_option_of_a_model_is_refused_by_its_path() {
         (mlp_with("latent", json!({ "kind": "gaussian" })), "latent.size"),
         (mlp_with("latent", json!({ "kind": "gaussian", "size": 0 })), "latent.size"),
         (mlp_with("latent", json!({ "kind": "gaussian", "size": 4097 })), "latent.size"),
-        (mlp_with("latent", json!({ "kind": "vq", "size": 4 })), "latent.kind"),
+        (mlp_with("latent", json!({ "kind": "boltzmann", "size": 4 })), "latent.kind"),
         (mlp_with("likelihood", json!("bernoulli")), "likelihood"),
         (mlp_with("likelihood", json!({ "kind": "cauchy" })), "likelihood.kind"),
         (mlp_with("likelihood", json!({ "kind": "gaussian", "scale": "free" })), "likelihood.scale"),
