@@ -62,6 +62,9 @@ export function variantOf(catalogue: Catalogue, section: Section, kind: string):
 export function latentSize({ latent }: Config): number {
   const of = (name: string) => Number(latent[name]);
   if (latent.kind === "categorical") return of("variables") * of("categories");
+  const positions = Number(latent["positions"] ?? 8); // of codes that are no grid
+  if (latent.kind === "vq") return positions * of("size");
+  if (latent.kind === "fsq") return positions * (latent["levels"] as readonly number[]).length;
   return latent.kind === "ladder" ? of("lower") + of("upper") : of("size");
 }
 
