@@ -128,7 +128,7 @@ impl Options {
         let (classes, features) = (fields.integer(&CLASSES)?, fields.integer(&FEATURES)?);
         let mut whole = json!({
             "latent": { "kind": "gaussian", "size": features },
-            "likelihood": { "kind": "bernoulli" },
+            "likelihood": { "kind": "gaussian" }, // for what it takes: any finite number
             "condition": { "classes": classes, "dropout": 0 },
         });
         for key in ["input", "encoder", "init", "seed"] {

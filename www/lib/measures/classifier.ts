@@ -3,7 +3,7 @@
  *
  * It is a model of the core like any other: the encoder, a layer of features with a ReLU, and a layer of logits, trained by
  * −log softmax(logits)[label], in nats per example. `create` and `load` take the class `Vae` that makes the page's models, of `reparam` or
- * `reparam/core`, so that this entry loads neither. Examples are bytes, or numbers from 0 to 1.
+ * `reparam/core`, so that this entry loads neither. Examples are bytes, or any finite numbers.
  */
 
 import type { Data, Encoding, Labels } from "../data.js";
