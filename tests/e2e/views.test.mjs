@@ -93,3 +93,15 @@ test("no task of the page is longer than 50 ms while a conditional model trains 
   await playground.isQuiet();
   await page.close();
 });
+
+for (const kind of ["vq", "fsq"])
+  test(`a model of codes (${kind}) is shown by its samples and its walk, without what only a Gaussian has`, TIMEOUT, async () => {
+    const playground = await site.open({ latent: kind, ...(kind === "vq" && { "latent.codes": "16", "latent.size": "4" }) });
+    await playground.step();
+    assert.ok(distinct(await playground.tiles("samples", 8)) > 8);
+    assert.ok((await playground.tiles("walk", 10)).length >= 10);
+    for (const name of ["vae-units", "vae-traversal", "vae-latent"]) assert.equal(await playground.page.locator(name).isVisible(), false, name);
+    assert.equal(await playground.get("failure").count(), 0);
+    await playground.isQuiet();
+    await playground.page.close();
+  });

@@ -8,7 +8,7 @@ export class Codes {
   readonly labels: Uint8Array;
   readonly count: number;
   readonly size: number;
-  /** KL_j to the standard prior, nats, for each dimension, or for each variable of categorical latents. */
+  /** KL_j to the standard prior, nats, for each dimension, or for each variable of categorical latents; of codes of a codebook none. */
   readonly kl: Float64Array;
   /** Dimensions whose mean changes with x (Burda et al. 2016). */
   readonly activeUnits: number;
@@ -20,7 +20,8 @@ export class Codes {
     this.count = labels.length;
     this.size = mean.length / labels.length;
     const shape = [this.count, this.size];
-    this.kl = categories > 0 ? klOfCategories(mean, categories, this.size / categories) : klPerDimension({ mean, logvar, shape });
+    if (categories > 0) this.kl = klOfCategories(mean, categories, this.size / categories);
+    else this.kl = logvar ? klPerDimension({ mean, logvar, shape }) : new Float64Array(0);
     this.activeUnits = activeUnits({ values: mean, shape }).count;
   }
 

@@ -73,9 +73,14 @@ export function isPlain({ latent, flow, prior }: Config): boolean {
   return latent.kind === "gaussian" && flow.kind === "none" && prior.kind === "standard";
 }
 
-/** Whether the code is a point that may move: probabilities are none. */
-export function hasPlane({ latent }: Config): boolean {
-  return latent.kind !== "categorical";
+/** Whether z is entries of a codebook or a grid: it has no law of its own for each dimension. */
+export function isCode({ latent }: Config): boolean {
+  return latent.kind === "vq" || latent.kind === "fsq";
+}
+
+/** Whether the code is a point that may move: probabilities and entries of a codebook are none. */
+export function hasPlane(config: Config): boolean {
+  return config.latent.kind !== "categorical" && !isCode(config);
 }
 
 /** Whether the loss is reconstruction + β · KL, no more and no less. */

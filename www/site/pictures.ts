@@ -197,7 +197,7 @@ export class Pictures extends EventTarget {
       const encoding = await model.encode(this.#encoded);
       const config = this.#config!; // there is a model, so there is a configuration
       await turn();
-      const codes = new Codes(encoding, labels, hasPlane(config) ? 0 : Number(config.latent["categories"]));
+      const codes = new Codes(encoding, labels, config.latent.kind === "categorical" ? Number(config.latent["categories"]) : 0);
       await turn();
       const findings = findingsOf(this.#run.history, codes.kl, config);
       await turn();

@@ -1,7 +1,7 @@
 /** Points of the latent space that teach something side by side, and what a conditional model is told at them. */
 import { path, traversals } from "reparam/latents";
 import type { Codes } from "./codes";
-import { isConditional, type Config } from "./config";
+import { hasPlane, isConditional, type Config } from "./config";
 import type { View } from "./view";
 
 /** Digits on a walk between two. */
@@ -22,7 +22,7 @@ export interface Told {
 
 /** From the code of one class's first digit to another's; a conditional model is told the nearer one's class. */
 export function walkBetween(codes: Codes, { from, to }: View, config: Config): { points: Points; told: Told } {
-  const kind = config.latent.kind === "categorical" ? "lerp" : "slerp"; // probabilities lie on no sphere
+  const kind = hasPlane(config) ? "slerp" : "lerp"; // probabilities and codes lie on no sphere
   const points = path(codes.ofLabel(from), codes.ofLabel(to), WALK, { kind });
   const labels = Array.from({ length: WALK }, (_, i) => (i < WALK / 2 ? from : to));
   return { points, told: isConditional(config) ? { labels } : {} };

@@ -1,7 +1,7 @@
 /** KL by dimension of the latent: which dimensions the encoder uses, and which it leaves at the prior. */
 import { html } from "lit";
 import { ACTIVE_NATS } from "reparam/measures";
-import { isPlain } from "../config";
+import { isCode, isPlain } from "../config";
 import { dimensionKl } from "../formulas";
 import { Part } from "../part";
 import { number, t } from "../words";
@@ -14,6 +14,7 @@ export class Units extends Part {
   protected override render() {
     const { pictures, config } = this.studio;
     const { codes, plane } = pictures;
+    this.hidden = isCode(config);
     const kl = codes?.kl ?? new Float64Array(plane.size);
     const top = Math.max(0.5, ...kl);
     const active = kl.filter((nats) => nats >= ACTIVE_NATS).length;
