@@ -80,7 +80,10 @@ fn a_classifier_learns_which_bar_is_bright() {
     assert!(right > 500, "{right} of 512");
     let entropy = wait(s.evaluate(&data, &json!({}))).expect("it evaluates");
     assert!(entropy.reconstruction < 0.1 && entropy.kl == 0.0, "{entropy:?}");
-    assert!(Data::check("data", Values::F32(&[-0.24; 64]), &[1, 8, 8, 1], None, &model).is_ok(), "there is no likelihood to ask for less");
+    assert!(
+        Data::check("data", Values::F32(&[-0.24; 64]), &[1, 8, 8, 1], None, &model).is_ok(),
+        "there is no likelihood to ask for less"
+    );
     let refused = wait(s.sample(1.0, &json!({}))).expect_err("there is no decoder").to_string();
     assert!(refused.contains("classes"), "{refused}");
 }
