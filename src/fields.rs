@@ -257,6 +257,18 @@ pub trait Kinded {
     }
 }
 
+/// Which of a registry's entries, (kind, parameters) each, an object chooses, and its options' values in the order of the parameters.
+pub fn read_kind(path: &str, value: &Value, entries: &[(&str, &[Parameter])]) -> Result<(usize, Vec<f64>)> {
+    let kinds: Vec<&str> = entries.iter().map(|(kind, _)| *kind).collect();
+    let kind = Fields::kind(path, value, &kinds)?;
+    let place = kinds.iter().position(|k| *k == kind).unwrap_or(0);
+    let parameters = entries[place].1;
+    let known: Vec<&str> = ["kind"].into_iter().chain(parameters.iter().map(|p| p.name)).collect();
+    let fields = Fields::read(path, value, &known)?;
+    let values = parameters.iter().map(|p| fields.value(p)).collect::<Result<_>>()?;
+    Ok((place, values))
+}
+
 /// One of a registry, with its options' values in the order of its parameters; a choice counts by its place in the list.
 pub struct Chosen<T: ?Sized + 'static> {
     pub of: &'static T,
@@ -271,13 +283,9 @@ impl<T: ?Sized> Clone for Chosen<T> {
 
 impl<T: Kinded + ?Sized> Chosen<T> {
     pub fn read(path: &str, value: &Value, registry: &'static [&'static T]) -> Result<Chosen<T>> {
-        let kinds: Vec<&str> = registry.iter().map(|entry| entry.kind()).collect();
-        let kind = Fields::kind(path, value, &kinds)?;
-        let of = *registry.iter().find(|entry| entry.kind() == kind).expect("the kind is one of the registry's");
-        let known: Vec<&str> = ["kind"].into_iter().chain(of.parameters().iter().map(|p| p.name)).collect();
-        let fields = Fields::read(path, value, &known)?;
-        let values = of.parameters().iter().map(|p| fields.value(p)).collect::<Result<_>>()?;
-        Ok(Chosen { of, values })
+        let entries: Vec<_> = registry.iter().map(|entry| (entry.kind(), entry.parameters())).collect();
+        let (place, values) = read_kind(path, value, &entries)?;
+        Ok(Chosen { of: registry[place], values })
     }
 
     /// The live parameters and their values: controls of the same names.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::dist::continuous_bernoulli::ContinuousBernoulli;
 use crate::dist::{Bernoulli, Distribution, Support, categorical, gaussian, laplace, logistic, logistic_mixture};
 use crate::error::Result;
-use crate::fields::{Fields, Parameter};
+use crate::fields::{Parameter, read_kind};
 use crate::graph::{Edge, Graph};
 use crate::nn::Params;
 use crate::shape::Shape;
@@ -59,13 +59,9 @@ pub struct Chosen {
 
 impl Chosen {
     pub fn read(path: &str, value: &Value) -> Result<Chosen> {
-        let kinds: Vec<&str> = REGISTRY.iter().map(|l| l.kind).collect();
-        let kind = Fields::kind(path, value, &kinds)?;
-        let likelihood = REGISTRY.iter().find(|l| l.kind == kind).expect("the kind is one of the registry's");
-        let known: Vec<&str> = ["kind"].into_iter().chain(likelihood.parameters.iter().map(|p| p.name)).collect();
-        let fields = Fields::read(path, value, &known)?;
-        let values = likelihood.parameters.iter().map(|p| fields.value(p)).collect::<Result<_>>()?;
-        Ok(Chosen { likelihood, values })
+        let entries: Vec<_> = REGISTRY.iter().map(|l| (l.kind, l.parameters)).collect();
+        let (place, values) = read_kind(path, value, &entries)?;
+        Ok(Chosen { likelihood: &REGISTRY[place], values })
     }
 
     /// Whether x lies in [0, 1].
