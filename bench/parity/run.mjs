@@ -7,8 +7,8 @@
  * Against torch (reference.py, run by $PYTHON or python3): held-out −ELBO on the 10,000 test digits within ±0.5 nat at the end; every epoch is shown.
  * Against cpu: our CPU backend from the same file; every mean of the curve within 1 %. Ends with 1 where that does not hold.
  *
- * Training amplifies rounding errors: PyTorch itself ends 1 to 2 nat from PyTorch on the convolutional net where the initial weights differ
- * by one part in 10⁷ (reference.py --jitter 1e-7). --follow makes that a fair comparison: every STEPS steps the other goes on from our weights
+ * Training amplifies rounding errors: PyTorch itself ends 1 to 2 nat from PyTorch on the convolutional net with ReLU where the initial weights
+ * differ by one part in 10⁷ (reference.py --jitter 1e-7). --follow makes that a fair comparison: every STEPS steps the other goes on from our weights
  * and moments, so that each stretch is held against the same stretch from the same state.
  */
 import { spawn } from "node:child_process";
@@ -24,8 +24,8 @@ const NATS = 0.5;
 const SHARE = 0.01;
 
 const NETS = {
-  mlp: { kind: "mlp", hidden: [400] },
-  conv: { kind: "conv", channels: [32, 32, 64, 64], kernel: 4, stride: 2, padding: 1, hidden: [256] },
+  mlp: { kind: "mlp", hidden: [400], activation: "relu" },
+  conv: { kind: "conv", channels: [32, 32, 64, 64], kernel: 4, stride: 2, padding: 1, hidden: [256], activation: "silu" },
 };
 
 const model = (net, seed, backend, init, activation) => ({
@@ -102,12 +102,13 @@ await main(async () => {
       "log-every": { type: "string", default: "50" },
       threads: { type: "string", default: "1" },
       init: { type: "string" },
-      activation: { type: "string", default: "relu" },
+      activation: { type: "string" },
       out: { type: "string" },
     },
   });
-  const { net, backend, against, seed, threads, init, activation } = values;
+  const { net, backend, against, seed, threads, init } = values;
   if (!NETS[net]) throw new Failure(`--net ${net}: expected ${Object.keys(NETS).join(" or ")}`);
+  const activation = values.activation ?? NETS[net].activation;
   if (!["torch", "cpu"].includes(against)) throw new Failure(`--against ${against}: expected torch or cpu`);
   const length = values.steps ? { steps: Number(values.steps) } : { epochs: Number(values.epochs ?? 10) };
   const train = { ...length, logEvery: Number(values["log-every"]) };

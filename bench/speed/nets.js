@@ -8,15 +8,15 @@ export const NETS = {
     side: 64,
     batch: 64,
     latent: 10,
-    encoder: { kind: "conv", channels: [32, 32, 64, 64], kernel: 4, stride: 2, padding: 1, hidden: [256] },
+    encoder: { kind: "conv", channels: [32, 32, 64, 64], kernel: 4, stride: 2, padding: 1, hidden: [256], activation: "relu" },
   },
   keras: {
     title: "Keras 28×28",
     side: 28,
     batch: 128,
     latent: 2,
-    encoder: { kind: "conv", channels: [32, 64], kernel: 3, stride: 2, padding: 1, hidden: [16] },
-    decoder: { kind: "conv", channels: [32, 64, 64], kernel: 3, stride: [1, 2, 2], padding: 1 },
+    encoder: { kind: "conv", channels: [32, 64], kernel: 3, stride: 2, padding: 1, hidden: [16], activation: "relu" },
+    decoder: { kind: "conv", channels: [32, 64, 64], kernel: 3, stride: [1, 2, 2], padding: 1, activation: "relu" },
   },
 };
 

@@ -72,7 +72,7 @@ export interface Conv {
   padding?: PerLayer;
   /** Dense layers between the convolutions and the latent. Default none. */
   hidden?: readonly number[];
-  /** Default `"relu"`. */
+  /** Default `"silu"`: rectified units of these nets die early, by the half. */
   activation?: Activation;
   /** Before every activation. Default `"none"`. */
   norm?: Norm;
@@ -92,7 +92,7 @@ export interface Residual {
   blocks?: number;
   /** Dense layers between the stages and the latent. Default none. */
   hidden?: readonly number[];
-  /** Default `"relu"`. */
+  /** Default `"silu"`. */
   activation?: Activation;
   /** Default `"group"`. */
   norm?: Norm;
