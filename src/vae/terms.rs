@@ -144,13 +144,14 @@ impl Loss {
         Loss { parts, reconstruction, kl, shown: Vec::new(), kept: Vec::new(), pulls: Vec::new(), critic: None }
     }
 
+    /// loss = reconstruction, beside a KL that is shown
+    pub fn reconstruction(reconstruction: Amount, kl: Amount) -> Loss {
+        Loss::new(vec![Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) }], reconstruction, kl)
+    }
+
     /// loss = reconstruction + weight·kl
     pub fn weighted(reconstruction: Amount, weight: Scalar, kl: Amount) -> Loss {
-        let parts = vec![
-            Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) },
-            Part { name: "kl", amount: kl, weight },
-        ];
-        Loss::new(parts, reconstruction, kl)
+        Loss::reconstruction(reconstruction, kl).and("kl", kl, weight)
     }
 
     /// With one more part.

@@ -2,12 +2,12 @@
 //! 2018, Eq. 8). KL is the batch's mean.
 
 use crate::error::Result;
-use crate::expr::{Scalar, Unary, constant, control, input};
+use crate::expr::{Scalar, Unary, control, input};
 use crate::fields::{Default, Kinded, Parameter};
 use crate::graph::Graph;
 use crate::ops;
 use crate::vae::balance::Balance;
-use crate::vae::terms::{Amount, Loss, Part};
+use crate::vae::terms::{Amount, Loss};
 
 pub struct Capacity;
 
@@ -37,10 +37,7 @@ impl Balance for Capacity {
     fn loss(&self, g: &mut Graph, batch: usize, reconstruction: Amount, kl: Amount, weight: Scalar) -> Result<Loss> {
         let mean = kl.total(g, batch)?;
         let apart = ops::map(g, (input(0) - control(C)).unary(Unary::Abs), &[mean])?;
-        let parts = vec![
-            Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) },
-            Part { name: "capacity", amount: Amount::whole(apart, batch), weight: weight * control(GAMMA_NOW) },
-        ];
-        Ok(Loss::new(parts, reconstruction, kl))
+        let loss = Loss::reconstruction(reconstruction, kl);
+        Ok(loss.and("capacity", Amount::whole(apart, batch), weight * control(GAMMA_NOW)))
     }
 }

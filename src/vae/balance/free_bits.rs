@@ -2,12 +2,12 @@
 //! Eq. 15): Σⱼ max(λ, KLⱼ), or max(λ, Σⱼ KLⱼ).
 
 use crate::error::Result;
-use crate::expr::{Scalar, constant, control, input};
+use crate::expr::{Scalar, control, input};
 use crate::fields::{Default, Kinded, Parameter};
 use crate::graph::Graph;
 use crate::ops;
 use crate::vae::balance::Balance;
-use crate::vae::terms::{Amount, Loss, Part};
+use crate::vae::terms::{Amount, Loss};
 
 pub struct FreeBits;
 
@@ -43,10 +43,6 @@ impl Balance for FreeBits {
         let each = ops::map(g, (input(0) * (kl.scale / batch as f64)).max(&control(EACH)), &[each])?;
         let total = ops::sum(g, each, &[0])?;
         let floored = ops::map(g, input(0).max(&control(TOTAL)), &[total])?;
-        let parts = vec![
-            Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) },
-            Part { name: "floored_kl", amount: Amount::whole(floored, batch), weight },
-        ];
-        Ok(Loss::new(parts, reconstruction, kl))
+        Ok(Loss::reconstruction(reconstruction, kl).and("floored_kl", Amount::whole(floored, batch), weight))
     }
 }

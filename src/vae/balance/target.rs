@@ -7,7 +7,7 @@ use crate::fields::{Default, Kinded, Parameter};
 use crate::graph::Graph;
 use crate::ops;
 use crate::vae::balance::{Balance, Follow, multiplier};
-use crate::vae::terms::{Amount, Loss, Part};
+use crate::vae::terms::{Amount, Loss};
 
 pub struct Target;
 
@@ -44,9 +44,7 @@ impl Balance for Target {
         };
         let (beta, kept) = multiplier(g, excess, Follow { rate: control(SPEED_NOW), reach: 1.0, proportional: 0.0 })?;
         let values = ops::map(g, input(0) * input(1), &[kl.values, beta])?;
-        let weighted = Part { name: "weighted_kl", amount: Amount { values, ..kl }, weight };
-        let first = Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) };
-        let mut loss = Loss::new(vec![first, weighted], reconstruction, kl);
+        let mut loss = Loss::reconstruction(reconstruction, kl).and("weighted_kl", Amount { values, ..kl }, weight);
         loss.shown.push(("multiplier", Amount::whole(beta, batch)));
         loss.kept.push(kept);
         Ok(loss)

@@ -2,12 +2,11 @@
 //! that was fitted to them.
 
 use crate::error::Result;
-use crate::expr::constant;
 use crate::fields::{Kinded, Parameter};
 use crate::graph::Graph;
 use crate::nn::Params;
 use crate::vae::objective::Objective;
-use crate::vae::terms::{Amount, Loss, Part, Terms};
+use crate::vae::terms::{Amount, Loss, Terms};
 
 pub struct Autoencoder;
 
@@ -28,7 +27,6 @@ impl Objective for Autoencoder {
 
     fn loss(&self, g: &mut Graph, _: &mut Params, terms: &Terms) -> Result<Loss> {
         let reconstruction = Amount::of(terms.nll(g)?);
-        let parts = vec![Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) }];
-        Ok(Loss::new(parts, reconstruction, Amount::of(terms.draw.kl)))
+        Ok(Loss::reconstruction(reconstruction, Amount::of(terms.draw.kl)))
     }
 }

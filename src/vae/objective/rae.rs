@@ -2,14 +2,14 @@
 //! loss = −log p(x|z) + beta·½‖z‖² + decay·‖θ_decoder‖².
 
 use crate::error::Result;
-use crate::expr::{constant, control, input};
+use crate::expr::{control, input};
 use crate::fields::{Default, Kinded, Parameter};
 use crate::graph::{Edge, Graph};
 use crate::nn::Params;
 use crate::ops;
 use crate::vae::objective::Objective;
 use crate::vae::objective::elbo::BETA;
-use crate::vae::terms::{Amount, Loss, Part, Terms};
+use crate::vae::terms::{Amount, Loss, Terms};
 
 pub struct Rae;
 
@@ -47,11 +47,8 @@ impl Objective for Rae {
                 None => total,
             });
         }
-        let parts = vec![
-            Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) },
-            Part { name: "latent_norm", amount: Amount::of(norm), weight: control(WEIGHT.name) },
-        ];
-        let loss = Loss::new(parts, reconstruction, Amount::of(terms.draw.kl));
+        let loss = Loss::reconstruction(reconstruction, Amount::of(terms.draw.kl));
+        let loss = loss.and("latent_norm", Amount::of(norm), control(WEIGHT.name));
         Ok(match decay {
             Some(total) => loss.and("decoder_norm", Amount::whole(total, terms.batch), control(DECAY.name)),
             None => loss,

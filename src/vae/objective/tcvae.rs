@@ -12,7 +12,7 @@ use crate::graph::{Edge, Graph};
 use crate::nn::Params;
 use crate::ops;
 use crate::vae::objective::Objective;
-use crate::vae::terms::{Amount, DATA_ROWS, Loss, Part, Terms, per_row};
+use crate::vae::terms::{Amount, DATA_ROWS, Loss, Terms, per_row};
 
 pub struct TcVae;
 
@@ -39,14 +39,10 @@ impl Objective for TcVae {
     fn loss(&self, g: &mut Graph, _: &mut Params, terms: &Terms) -> Result<Loss> {
         let reconstruction = Amount::of(terms.nll(g)?);
         let [mutual, total, dimension] = self.apart(g, terms)?;
-        let part = |name, values, weight| Part { name, amount: Amount::of(values), weight };
-        let parts = vec![
-            Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) },
-            part("mutual_information", mutual, control(ALPHA.name)),
-            part("total_correlation", total, control(BETA.name)),
-            part("dimension_kl", dimension, control(GAMMA.name)),
-        ];
-        Ok(Loss::new(parts, reconstruction, Amount::of(terms.draw.kl)))
+        Ok(Loss::reconstruction(reconstruction, Amount::of(terms.draw.kl))
+            .and("mutual_information", Amount::of(mutual), control(ALPHA.name))
+            .and("total_correlation", Amount::of(total), control(BETA.name))
+            .and("dimension_kl", Amount::of(dimension), control(GAMMA.name)))
     }
 }
 

@@ -2,14 +2,14 @@
 //! loss = −log p(x|z) + lambda·MMD(q(z), p(z)).
 
 use crate::error::Result;
-use crate::expr::{constant, control};
+use crate::expr::control;
 use crate::fields::{Kinded, Parameter};
 use crate::graph::Graph;
 use crate::nn::Params;
 use crate::vae::objective::Objective;
 use crate::vae::objective::infovae::LAMBDA;
 use crate::vae::objective::mmd::{KERNEL, SCALE, mmd};
-use crate::vae::terms::{Amount, Loss, Part, Terms};
+use crate::vae::terms::{Amount, Loss, Terms};
 
 pub struct Wae;
 
@@ -35,8 +35,7 @@ impl Objective for Wae {
     fn loss(&self, g: &mut Graph, _: &mut Params, terms: &Terms) -> Result<Loss> {
         let reconstruction = Amount::of(terms.nll(g)?);
         let discrepancy = mmd(g, terms.draw.z, terms.values[1] == 1.0, terms.values[2])?;
-        let parts = vec![Part { name: "reconstruction", amount: reconstruction, weight: constant(1.0) }];
-        let loss = Loss::new(parts, reconstruction, Amount::of(terms.draw.kl));
+        let loss = Loss::reconstruction(reconstruction, Amount::of(terms.draw.kl));
         Ok(loss.and("mmd", Amount::whole(discrepancy, terms.batch), control(LAMBDA.name)))
     }
 }
