@@ -56,6 +56,9 @@ export function dequantised({ values, ...rest }, seed) {
   return { ...rest, values: Float32Array.from(values, (value) => (value + draw()) / 256) };
 }
 
+/** A part with byte / 255 for each byte. */
+export const asFloats = ({ values, ...rest }) => ({ ...rest, values: Float32Array.from(values, (byte) => byte / 255) });
+
 /** Numbers in 0 … 1, without the 1: Mulberry32 (T. Ettinger, public domain). */
 function uniform(seed) {
   let state = seed >>> 0;

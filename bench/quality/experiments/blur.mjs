@@ -35,7 +35,7 @@ export default {
         const model = { encoder: { kind: "mlp", hidden: [300] }, latent: { kind: "gaussian", size: 20 }, likelihood };
         const { vae, epochs: curve } = await fit({ model, set: isMass ? bytes : floats, epochs, seed, label: `${name},` });
         const { elbo, kl } = curve.at(-1);
-        const seen = asFloats(bytes.test);
+        const seen = data.asFloats(bytes.test);
         const { mse } = measures.reconstructionErrors(seen, await vae.reconstruct(seen));
         (row["bits per byte"] ??= []).push(measures.bitsPerDimension(-elbo, 784, { levels: isMass ? 1 : 256 }));
         (row.KL ??= []).push(kl);
@@ -58,5 +58,3 @@ export default {
     return { epochs, seeds, rows, pictures };
   },
 };
-
-const asFloats = ({ values, ...rest }) => ({ ...rest, values: Float32Array.from(values, (byte) => byte / 255) });
