@@ -10,6 +10,7 @@ mod model;
 mod network;
 pub mod objective;
 mod options;
+pub mod prior;
 pub mod terms;
 
 pub use model::{Batch, Model};

@@ -13,6 +13,7 @@ use crate::vae::condition::{self, Condition};
 use crate::vae::latent::{self, Latent};
 use crate::vae::network::{self, Network};
 use crate::vae::objective::{self, Objective};
+use crate::vae::prior;
 
 /// What an example is.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,10 +175,11 @@ fn fit(objective: &Chosen<dyn Objective>, balance: &Chosen<dyn Balance>, latent:
         let expected = format!("{{ kind: \"gaussian\", size }} without flow or learnt prior, as the objective {kind} wants");
         return Err(Error::option("latent", "another latent", expected));
     }
-    if latent.is_code() && !["elbo", "autoencoder"].contains(&kind) {
+    let is_code = latent.codes().is_some();
+    if is_code && !["elbo", "autoencoder"].contains(&kind) {
         return Err(Error::option("objective.kind", kind, "elbo or autoencoder: q of a code has no density to weigh"));
     }
-    if latent.is_code() && balance.of.kind() != "constant" {
+    if is_code && balance.of.kind() != "constant" {
         let expected = "constant: the KL of codes is constant, nothing balances it";
         return Err(Error::option("balance.kind", balance.of.kind(), expected));
     }
@@ -210,5 +212,6 @@ pub fn catalogue() -> Value {
         "objective": objective::REGISTRY.iter().map(|o| o.to_json()).collect::<Vec<Value>>(),
         "balance": balance::REGISTRY.iter().map(|b| b.to_json()).collect::<Vec<Value>>(),
         "condition": condition::catalogue(),
+        "codePrior": prior::catalogue(),
     })
 }

@@ -1,9 +1,12 @@
 //! Codes: what discrete latents share. A grid of vectors is replaced by a code for each vector; how gradients pass is in `estimator`, the table
-//! of learnt codes in `codebook`, what the codes say in `usage`.
+//! of learnt codes in `codebook`, what the codes say in `usage`, where they stand in `grid`.
 
 pub mod codebook;
 pub mod estimator;
+mod grid;
 pub mod usage;
+
+pub use grid::CodeGrid;
 
 use crate::error::{Error, Result};
 use crate::expr::{Scalar, Unary, constant, input};
@@ -28,6 +31,12 @@ pub struct Positions {
 impl Positions {
     pub fn read(fields: &Fields) -> Result<Positions> {
         Ok(Positions { count: fields.optional_integer(&POSITIONS)?.unwrap_or(0), grid: None })
+    }
+
+    /// The grid that they are, one row of them where they stand on none.
+    pub fn of(&self, levels: usize, codes: usize) -> CodeGrid {
+        let (rows, cols) = self.grid.unwrap_or((1, self.count));
+        CodeGrid { rows, cols, levels, codes }
     }
 
     /// On the grid that the encoder ends in, if it does, for vectors of `size` values.

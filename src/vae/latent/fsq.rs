@@ -12,7 +12,7 @@ use crate::graph::{Edge, Graph};
 use crate::nn::Params;
 use crate::ops;
 use crate::vae::codes::estimator::straight_through;
-use crate::vae::codes::{POSITIONS, Positions, certain, uniform_place, usage};
+use crate::vae::codes::{CodeGrid, POSITIONS, Positions, certain, uniform_place, usage};
 use crate::vae::latent::{Kind, Latent};
 use crate::vae::model::Model;
 use crate::vae::terms::{Beside, Draw, Posterior, repeat};
@@ -42,7 +42,7 @@ fn read(value: &Value) -> Result<Box<dyn Latent>> {
 }
 
 impl Fsq {
-    fn codes(&self) -> usize {
+    fn n_codes(&self) -> usize {
         self.levels.iter().product()
     }
 
@@ -79,8 +79,21 @@ impl Latent for Fsq {
         false
     }
 
-    fn is_code(&self) -> bool {
-        true
+    fn codes(&self) -> Option<CodeGrid> {
+        Some(self.positions.of(1, self.n_codes()))
+    }
+
+    /// zⱼ = (⌊number/∏ L before j⌋ mod Lⱼ)/⌊Lⱼ/2⌋ − 1; the half keeps quotients off whole numbers.
+    fn of_codes(&self, g: &mut Graph, _: &mut Params, codes: Edge) -> Result<Edge> {
+        let batch = g.shape(codes).dims()[0];
+        let numbers = ops::reshape(g, codes, [batch * self.positions.count, 1])?;
+        let basis = self.table(g, |j| self.levels[..j].iter().product::<usize>() as f64)?;
+        let levels = self.table(g, |j| self.levels[j] as f64)?;
+        let half_width = self.half_width(g)?;
+        let number = input(0) + 0.5;
+        let digit = (&number / input(1)).unary(Unary::Floor) - (number / (input(1) * input(2))).unary(Unary::Floor) * input(2);
+        let z = ops::map(g, digit / input(3) - constant(1.0), &[numbers, basis, levels, half_width])?;
+        ops::reshape(g, z, [batch, self.size()])
     }
 
     fn place(&mut self, grid: Option<(usize, usize)>) -> Result<()> {
@@ -113,7 +126,7 @@ impl Latent for Fsq {
         let mut beside = Beside::default();
         if is_training {
             let index = ops::index(g, number)?;
-            let counts = usage::counts(g, index, self.codes())?;
+            let counts = usage::counts(g, index, self.n_codes())?;
             beside.shown = usage::shown(g, &[counts], n, batch)?;
         }
         Ok(Posterior { mean, normal: None, outputs: vec![("mean", mean), ("indices", indices)], parts: Vec::new(), beside })
@@ -121,7 +134,7 @@ impl Latent for Fsq {
 
     fn draw(&self, g: &mut Graph, _: &mut Params, _: &Model, q: &Posterior, k: usize) -> Result<Draw> {
         let z = repeat(g, q.mean, k)?;
-        certain(g, q, z, self.positions.count as f64 * (self.codes() as f64).ln())
+        certain(g, q, z, self.positions.count as f64 * (self.n_codes() as f64).ln())
     }
 
     fn prior(&self, g: &mut Graph, _: &mut Params, _: &Model, eps: Edge) -> Result<Edge> {

@@ -16,6 +16,7 @@ use crate::fields::{Fields, Parameter};
 use crate::graph::{Edge, Graph};
 use crate::nn::Params;
 use crate::ops;
+use crate::vae::codes::CodeGrid;
 use crate::vae::model::Model;
 use crate::vae::terms::{Draw, Posterior};
 
@@ -36,9 +37,14 @@ pub trait Latent {
     /// Whether q is a diagonal Normal, z its draw as it is, and the prior N(0, I).
     fn is_plain(&self) -> bool;
 
-    /// Whether z is a code, with no noise and a KL that is constant.
-    fn is_code(&self) -> bool {
-        false
+    /// The codes that z is made of, if it is: q then has no noise and a KL that is constant.
+    fn codes(&self) -> Option<CodeGrid> {
+        None
+    }
+
+    /// z from its codes: (n, places), whole numbers → (n, size).
+    fn of_codes(&self, _: &mut Graph, _: &mut Params, _codes: Edge) -> Result<Edge> {
+        Err(Error::internal("z is not made of codes"))
     }
 
     /// Takes the grid of vectors that the encoder ends in, if it does, before any size is asked for.

@@ -13,7 +13,7 @@ use crate::nn::Params;
 use crate::ops;
 use crate::vae::codes::codebook::{Codebook, Update};
 use crate::vae::codes::estimator::{Estimator, unit};
-use crate::vae::codes::{POSITIONS, Positions, certain, uniform_place, usage};
+use crate::vae::codes::{CodeGrid, POSITIONS, Positions, certain, uniform_place, usage};
 use crate::vae::latent::{Kind, Latent};
 use crate::vae::model::Model;
 use crate::vae::terms::{Amount, Beside, Draw, Part, Posterior, repeat};
@@ -81,8 +81,30 @@ impl Latent for Vq {
         false
     }
 
-    fn is_code(&self) -> bool {
-        true
+    fn codes(&self) -> Option<CodeGrid> {
+        Some(self.positions.of(self.book.levels, self.book.codes))
+    }
+
+    fn of_codes(&self, g: &mut Graph, p: &mut Params, codes: Edge) -> Result<Edge> {
+        let batch = g.shape(codes).dims()[0];
+        let n = batch * self.positions.count;
+        let places = ops::reshape(g, codes, [n, self.book.levels])?;
+        let pages = self.book.open(g, p)?;
+        let mut sum = None;
+        for level in 0..self.book.levels {
+            let place = ops::slice(g, places, 1, level, level + 1)?;
+            let place = ops::reshape(g, place, [n])?;
+            let index = ops::index(g, place)?;
+            let codes = pages.codes(g, level)?;
+            let codes = self.compared(g, codes)?;
+            let code = ops::gather(g, codes, index)?;
+            sum = Some(match sum {
+                None => code,
+                Some(sum) => ops::add(g, sum, code)?,
+            });
+        }
+        let z = sum.ok_or_else(|| Error::internal("there is at least one level"))?;
+        ops::reshape(g, z, [batch, self.size()])
     }
 
     fn place(&mut self, grid: Option<(usize, usize)>) -> Result<()> {
@@ -167,25 +189,7 @@ impl Latent for Vq {
     }
 
     fn prior(&self, g: &mut Graph, p: &mut Params, _: &Model, eps: Edge) -> Result<Edge> {
-        let batch = g.shape(eps).dims()[0];
-        let n = batch * self.positions.count;
-        let places = ops::map(g, uniform_place(&constant(self.book.codes as f64)), &[eps])?;
-        let places = ops::reshape(g, places, [n, self.book.levels])?;
-        let pages = self.book.open(g, p)?;
-        let mut sum = None;
-        for level in 0..self.book.levels {
-            let place = ops::slice(g, places, 1, level, level + 1)?;
-            let place = ops::reshape(g, place, [n])?;
-            let index = ops::index(g, place)?;
-            let codes = pages.codes(g, level)?;
-            let codes = self.compared(g, codes)?;
-            let code = ops::gather(g, codes, index)?;
-            sum = Some(match sum {
-                None => code,
-                Some(sum) => ops::add(g, sum, code)?,
-            });
-        }
-        let z = sum.ok_or_else(|| Error::internal("there is at least one level"))?;
-        ops::reshape(g, z, [batch, self.size()])
+        let codes = ops::map(g, uniform_place(&constant(self.book.codes as f64)), &[eps])?;
+        self.of_codes(g, p, codes)
     }
 }
