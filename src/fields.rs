@@ -117,9 +117,8 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The object at `path` (empty for the outermost), which may have these keys only.
     pub fn read(path: &str, value: &'a Value, known: &[&str]) -> Result<Fields<'a>> {
-        let named = if path.is_empty() { "options" } else { path };
-        let map = value.as_object().ok_or_else(|| Error::option(named, show(value), "an object"))?;
-        let fields = Fields { path: path.to_string(), map };
+        let fields = Fields::open(path, value)?;
+        let map = fields.map;
         match map.keys().find(|key| !known.contains(&key.as_str())) {
             Some(unknown) => {
                 let near = known.iter().min_by_key(|k| distance(k, unknown)).filter(|k| distance(k, unknown) <= 2);
@@ -132,6 +131,13 @@ impl<'a> Fields<'a> {
             }
             None => Ok(fields),
         }
+    }
+
+    /// The object at `path`, whose other keys are read elsewhere.
+    pub fn open(path: &str, value: &'a Value) -> Result<Fields<'a>> {
+        let named = if path.is_empty() { "options" } else { path };
+        let map = value.as_object().ok_or_else(|| Error::option(named, show(value), "an object"))?;
+        Ok(Fields { path: path.to_string(), map })
     }
 
     pub fn at(&self, key: &str) -> String {

@@ -23,7 +23,7 @@ fn is_used(s: &mut Session) {
     let decoded = wait(s.decode(&z[0].1.values, None, &json!({}))).expect("it decodes");
     let back = wait(s.reconstruct(&data)).expect("it reconstructs");
     assert_eq!(decoded.values, back.values, "reconstruct is decode of the mean");
-    let drawn = wait(s.sample(5.0, &json!({ "seed": 3, "truncation": 2.0 }))).expect("it samples");
+    let drawn = wait(s.sample(5.0, &json!({ "seed": 3, "truncation": 2.0 }))).expect("it samples").rows;
     assert_eq!(drawn.shape, [5, 8, 8, 1]);
     assert!(drawn.values.iter().chain(&back.values).all(|x| x.is_finite()));
     assert!(wait(s.evaluate(&data, &json!({}))).expect("it evaluates").elbo.is_finite());
@@ -124,7 +124,7 @@ fn every_state_is_saved() {
         take(&mut whole);
         take(&mut again);
         assert!(wait(whole.save()) == wait(again.save()), "{options}");
-        let draw = |s: &mut Session| wait(s.sample(4.0, &json!({ "seed": 1 }))).expect("it samples").values;
+        let draw = |s: &mut Session| wait(s.sample(4.0, &json!({ "seed": 1 }))).expect("it samples").rows.values;
         assert_eq!(draw(&mut whole), draw(&mut again), "{options}");
     }
 }
@@ -160,7 +160,7 @@ fn an_average_of_the_parameters_is_what_is_used() {
     let mut plain = wait(create(&options(serde_json::Value::Null), Choice::Cpu));
     (0..5).for_each(|_| step(&mut plain));
     assert_eq!(read(&mut s, "encoder.head.weight"), read(&mut plain, "encoder.head.weight"), "training is the same");
-    let draw = |s: &mut Session| wait(s.sample(2.0, &json!({ "seed": 1 }))).expect("it samples").values;
+    let draw = |s: &mut Session| wait(s.sample(2.0, &json!({ "seed": 1 }))).expect("it samples").rows.values;
     assert_ne!(draw(&mut s), draw(&mut plain), "what is used is the average");
 }
 

@@ -8,11 +8,12 @@ mod common;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::family::{grid, model, trains, walk};
+use common::priors::{coded, run_prior, small, steps};
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, normal, residual, train, with};
 use common::{check, likelihoods, wait};
 use reparam::backend::{Backend, Choice};
 use reparam::ops;
-use reparam::train::Session;
+use reparam::train::{Data, PriorFigures, Session, Values};
 use serde_json::{Value, json};
 
 /// Drivers do not like devices that are made by several threads at once: a test holds this as long as it has one.
@@ -80,6 +81,40 @@ fn a_hundred_and_fifty_steps_of_a_residual_net_agree_with_the_cpu() {
     let (cpu, gpu) = (run(Choice::Cpu), run(Choice::WebGpu));
     assert!(cpu.len() == 15 && cpu[14].1[0] < 0.8 * cpu[0].1[0], "nothing was learnt: {cpu:?}");
     assert_curves_agree("CPU and WebGPU", &cpu, &gpu, 1e-4);
+}
+
+/// Both kinds of prior over codes, told of four classes; then draws of them, which are made on the host from what the device has learnt.
+#[test]
+fn fifty_steps_of_a_prior_agree_with_the_cpu() {
+    let _alone = alone();
+    let values = bars(256);
+    let labels: Vec<f32> = (0..256).map(|i| (i % 4) as f32).collect();
+    let model = wait(create(&coded(), Choice::Cpu));
+    let bytes = wait(model_of_bars(model).save()).expect("it is saved");
+    for kind in [small(), json!({ "kind": "transformer", "width": 16, "heads": 2, "layers": 2 })] {
+        let run = json!({ "prior": kind, "steps": 50, "batchSize": 32, "learningRate": 3e-3, "logEvery": 10 });
+        let train = |choice: Choice| {
+            let mut s = wait(Session::load(&bytes, choice, clock)).expect("it was just saved");
+            let model = s.model().clone();
+            let set = Data::check("data", Values::U8(&values), &[256, 8, 8, 1], Some(&labels), &model).expect("the data fit");
+            let events = wait(run_prior(&mut s, &set, &run, None)).expect("it trains");
+            let figures = wait(s.evaluate_prior(&set)).expect("it is evaluated");
+            let drawn = wait(s.sample(3.0, &json!({ "labels": 2, "temperature": 0, "guidance": 2 }))).expect("it samples");
+            (steps(&events), figures, drawn.codes.expect("of codes"))
+        };
+        let (cpu, gpu) = (train(Choice::Cpu), train(Choice::WebGpu));
+        let nats = |steps: &[(u64, PriorFigures)]| steps.iter().map(|(_, f)| f.cross_entropy).collect::<Vec<f64>>();
+        let (a, b) = (nats(&cpu.0), nats(&gpu.0));
+        assert!(a.len() == 5 && a[4] < 0.8 * a[0], "nothing was learnt: {a:?}");
+        assert!(a.iter().zip(&b).all(|(a, b)| (a / b - 1.0).abs() < 0.01), "{kind}: {a:?} and {b:?}");
+        assert!((cpu.1.cross_entropy / gpu.1.cross_entropy - 1.0).abs() < 0.01, "{kind}: {:?} and {:?}", cpu.1, gpu.1);
+        assert_eq!(cpu.2, gpu.2, "{kind}");
+    }
+}
+
+fn model_of_bars(mut s: Session) -> Session {
+    wait(train(&mut s, &bars(256), &json!({ "steps": 60, "batchSize": 32, "learningRate": 5e-3 })));
+    s
 }
 
 #[test]

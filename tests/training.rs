@@ -301,7 +301,7 @@ fn batches_of_any_size_give_what_each_row_gives() {
 fn samples_depend_on_their_seed_and_temperature_alone() {
     let mut s = session(&mlp());
     wait(train(&mut s, &bars(64), &json!({ "steps": 20, "batchSize": 32 })));
-    let mut sample = |n: usize, options: Value| wait(s.sample(n as f64, &options)).expect("the options are valid");
+    let mut sample = |n: usize, options: Value| wait(s.sample(n as f64, &options)).expect("the options are valid").rows;
     let first = sample(20, json!({ "seed": 5 }));
     assert_eq!(first.shape, [20, 8, 8, 1]);
     assert!(first.values.iter().all(|p| (0.0..=1.0).contains(p)));

@@ -32,7 +32,7 @@ fn every_likelihood_learns_and_is_saved_with_what_it_learnt() {
         // Bars of one brightness on black are far closer than the scales started at.
         assert!(own.iter().all(|x| *x < -0.1), "{likelihood}: {own:?}");
         let mut again = wait(Session::load(&bytes, Choice::Cpu, clock)).expect("it was just saved");
-        let means = wait(again.sample(3.0, &json!({ "seed": 1 }))).expect("the options are valid");
+        let means = wait(again.sample(3.0, &json!({ "seed": 1 }))).expect("the options are valid").rows;
         assert_eq!((&means.shape[..], means.values.iter().all(|x| x.is_finite())), (&[3, 8, 8, 1][..], true), "{likelihood}");
     }
 }

@@ -10,8 +10,9 @@ use crate::backend::Choice;
 use crate::error::{Error, Result};
 use crate::fields::Parameter;
 use crate::io::safetensors::{File, Tensor, write};
-use crate::nn::{FLAT, layout};
+use crate::nn::{FLAT, ParamSpec, layout};
 use crate::train::cursor::Position;
+use crate::train::prior::{self, Learnt};
 use crate::train::session::{Clock, Session, check_memory};
 use crate::train::states::{CRITIC, State, states};
 use crate::vae::{Model, Options};
@@ -26,19 +27,26 @@ struct Header {
     /// The balance's options, where they were moved.
     #[serde(default)]
     balance: Option<Vec<f64>>,
+    /// The prior over the model's codes, where one was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prior: Option<prior::Header>,
 }
 
 /// Counters beyond these are not ours, and would leave no room to count on.
 const MAX_STEP: u64 = 1 << 53;
 const MAX_POSITION: Position = Position { epoch: 1 << 31, row: 1 << 31 };
 
+fn check_counters(step: u64, Position { epoch, row }: Position) -> Result<()> {
+    if step > MAX_STEP || epoch > MAX_POSITION.epoch || row > MAX_POSITION.row {
+        let wanted = format!("step {MAX_STEP}, epoch {}, row {} at most", MAX_POSITION.epoch, MAX_POSITION.row);
+        return Err(Error::file(format!("step {step}, epoch {epoch}, row {row}"), wanted));
+    }
+    Ok(())
+}
+
 impl Header {
     fn check(&self, model: &Model) -> Result<()> {
-        let Position { epoch, row } = self.position;
-        if self.step > MAX_STEP || epoch > MAX_POSITION.epoch || row > MAX_POSITION.row {
-            let wanted = format!("step {MAX_STEP}, epoch {}, row {} at most", MAX_POSITION.epoch, MAX_POSITION.row);
-            return Err(Error::file(format!("step {}, epoch {epoch}, row {row}", self.step), wanted));
-        }
+        check_counters(self.step, self.position)?;
         let within = |p: &Parameter, x: f64| {
             let is_in = (p.min..=p.max.max(p.choices() as f64)).contains(&x);
             if is_in {
@@ -70,10 +78,14 @@ impl Session {
             position: self.position,
             controls: self.controls.iter().map(|(name, x)| ((*name).to_string(), *x)).collect(),
             balance: Some(self.model.options.balance.values.clone()),
+            prior: self.prior.as_ref().map(Learnt::header),
         };
         let header = serde_json::to_string(&header).map_err(|e| Error::internal(e.to_string()))?;
         let mut tensors = Vec::new();
-        for State { name: state, specs, .. } in states(&self.model) {
+        let own = states(&self.model).into_iter().map(|state| (state.name, state.specs));
+        let specs = self.prior.as_ref().map(|learnt| &learnt.prior.specs[..]);
+        let of_prior = specs.into_iter().flat_map(|specs| prior::STATES.map(|name| (name, Some(specs))));
+        for (state, specs) in own.chain(of_prior) {
             let flat = self.read_state(state).await?;
             let Some(specs) = specs else {
                 tensors.push(Tensor { name: state.to_string(), shape: vec![flat.len()], values: flat });
@@ -100,18 +112,19 @@ impl Session {
         header.check(&model)?;
         check_memory(&model)?;
         let mut values = Vec::new();
-        for State { name: state, specs, mut initial } in states(&model) {
-            match specs {
-                None => initial = file.tensor(state, &[initial.len()])?.to_vec(),
-                Some(specs) => {
-                    let (offsets, _) = layout(specs);
-                    for (spec, offset) in specs.iter().zip(&offsets) {
-                        let values = file.tensor(&tensor_name(state, &spec.name), spec.shape.dims())?;
-                        initial[*offset..offset + values.len()].copy_from_slice(&values);
-                    }
-                }
+        for State { name: state, specs, initial } in states(&model) {
+            let read = match specs {
+                None => file.tensor(state, &[initial.len()])?.to_vec(),
+                Some(specs) => read_flat(&file, state, specs)?,
+            };
+            values.push((state, read));
+        }
+        let learnt = header.prior.map(|header| Learnt::of_header(header, &model)).transpose()?;
+        if let Some(learnt) = &learnt {
+            check_counters(learnt.step.max(learnt.model_step), learnt.position)?;
+            for state in prior::STATES {
+                values.push((state, read_flat(&file, state, &learnt.prior.specs)?));
             }
-            values.push((state, initial));
         }
         let mut session = Session::with_states(model, choice, clock, &values).await?;
         if let Some(values) = header.balance {
@@ -119,6 +132,7 @@ impl Session {
         }
         session.step = header.step;
         session.position = header.position;
+        session.prior = learnt;
         for (name, control) in &mut session.controls {
             if let Some(x) = header.controls.get(*name) {
                 *control = *x;
@@ -126,6 +140,17 @@ impl Session {
         }
         Ok(session)
     }
+}
+
+/// A flat state from its parts.
+fn read_flat(file: &File, state: &str, specs: &[ParamSpec]) -> Result<Vec<f32>> {
+    let (offsets, size) = layout(specs);
+    let mut flat = vec![0.0f32; size];
+    for (spec, offset) in specs.iter().zip(&offsets) {
+        let values = file.tensor(&tensor_name(state, &spec.name), spec.shape.dims())?;
+        flat[*offset..offset + values.len()].copy_from_slice(&values);
+    }
+    Ok(flat)
 }
 
 /// Parameters go by their own names, moments and averages by the state's before it.

@@ -8,6 +8,7 @@ use crate::shape::{DType, Meta, Shape};
 use crate::train::programs::Resident;
 use crate::vae::Model;
 use crate::vae::condition::Condition;
+use crate::vae::prior::MAX_CLASSES;
 
 /// Bytes 0…255 stand for 0…1.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub struct Data<'a> {
     pub shape: Shape,
     /// What a conditional model is told of each example: (n, columns), the last one 1 where the others are known and 0 where not.
     labels: Option<Labels>,
+    /// What a model without a condition was given, unread.
+    given: Option<&'a [f32]>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,7 +40,7 @@ const MAX_ROWS: usize = 1 << 24;
 impl<'a> Data<'a> {
     /// `what` is its name in errors, such as `data` or `validation`. `labels`: a conditional model's, (n, columns) in one row; without them
     /// nothing is known of any example.
-    pub fn check(what: &str, values: Values<'a>, shape: &[usize], labels: Option<&[f32]>, model: &Model) -> Result<Data<'a>> {
+    pub fn check(what: &str, values: Values<'a>, shape: &[usize], labels: Option<&'a [f32]>, model: &Model) -> Result<Data<'a>> {
         let shape = Shape::from(shape);
         let event = model.options.input.shape();
         let wanted = || format!("n×{event}");
@@ -67,6 +70,7 @@ impl<'a> Data<'a> {
         if let Some((i, got)) = fault {
             return Err(Error::data(format!("{what}.values[{i}]"), got, support.wanted()));
         }
+        let given = labels;
         let labels = match &model.options.condition {
             None => {
                 let n = shape.dims()[0];
@@ -85,12 +89,41 @@ impl<'a> Data<'a> {
                 Some(Labels { values, columns: condition.columns() + 1 })
             }
         };
-        Ok(Data { values, shape, labels })
+        let given = given.filter(|_| model.options.condition.is_none());
+        Ok(Data { values, shape, labels, given })
     }
 
     /// Whether it says something of some example.
     pub fn is_labelled(&self) -> bool {
         self.labels.as_ref().is_none_or(|l| l.values.chunks(l.columns).any(|row| row[l.columns - 1] > 0.0))
+    }
+
+    /// Whether labels say something of some example, be they the model's or not.
+    pub fn has_labels(&self) -> bool {
+        match &self.labels {
+            Some(_) => self.is_labelled(),
+            None => self.given.is_some_and(|given| given.iter().any(|x| *x >= 0.0)),
+        }
+    }
+
+    /// How many classes the labels of a model without a condition are of, where any are known.
+    pub fn classes(&self, what: &str) -> Result<Option<usize>> {
+        let given = self.given.unwrap_or_default();
+        let fits = |x: f32| x.fract() == 0.0 && x >= -1.0 && x < MAX_CLASSES as f32;
+        if let Some(i) = given.iter().position(|x| !fits(*x)) {
+            let expected = format!("a class from 0 to {}, or -1 where it is not known", MAX_CLASSES - 1);
+            return Err(Error::data(format!("{what}.labels[{i}]"), given[i], expected));
+        }
+        let top = given.iter().copied().fold(-1.0f32, f32::max);
+        Ok((top >= 0.0).then(|| (top as usize + 1).max(2)))
+    }
+
+    /// The labels of all rows for a prior's condition, which is the model's where that has one: (n, columns + 1).
+    pub fn labels_of(&self, what: &str, condition: &Condition) -> Result<Vec<f32>> {
+        match &self.labels {
+            Some(labels) => Ok(labels.values.clone()),
+            None => known(condition, &format!("{what}.labels"), self.given, self.rows()),
+        }
     }
 
     /// What a plan is built from that reads it whole.
@@ -155,10 +188,10 @@ fn known(condition: &Condition, path: &str, labels: Option<&[f32]>, n: usize) ->
 
 /// The option `labels` of n rows: one list of numbers for all of them or for each, or a number where one says it all; nothing is known
 /// without it. None where the model is not conditional.
-pub fn given_labels(fields: &Fields, n: usize, model: &Model) -> Result<Option<Vec<f32>>> {
+pub fn given_labels(fields: &Fields, n: usize, condition: Option<&Condition>) -> Result<Option<Vec<f32>>> {
     let path = fields.at("labels");
     let given = fields.get("labels");
-    let Some(condition) = &model.options.condition else {
+    let Some(condition) = condition else {
         return match given {
             Some(value) => Err(Error::option(path, show(value), "a conditional model: this one was made without a condition")),
             None => Ok(None),

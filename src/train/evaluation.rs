@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::expr::Env;
 use crate::fields::{Default, Fields, Parameter};
+use crate::graph::Graph;
 use crate::plan::{Plan, Role};
 use crate::rng;
 use crate::train::data::Data;
@@ -14,7 +15,7 @@ use crate::train::run::{Figures, MAX_STEPS};
 use crate::train::session::Session;
 
 /// The batch of an evaluation.
-const EVALUATION: usize = 128;
+pub(super) const EVALUATION: usize = 128;
 /// Keeps the noise of evaluation apart from that of training.
 const SALT: u64 = 0x6576_616C << 20;
 /// Examples, and draws for each, of one pass of the importance-weighted estimate.
@@ -54,8 +55,18 @@ impl Session {
     pub(super) async fn figures(&mut self, name: &str, set: &Resident, seed: u64) -> Result<Figures> {
         let n = set.data.shape.dims()[0];
         let graph = programs::evaluation(&self.model, name, set, MAX_STEPS, EVALUATION)?;
-        let plan = self.backend.build(Plan::compile(&graph)?).await?;
-        let mut sums = [0.0f64; 2];
+        let sums: [f64; 2] = self.totals(name, &graph, n, seed).await?;
+        let [reconstruction, kl] = sums.map(|sum| sum / n as f64);
+        let options = &self.model.options;
+        let is_discrete = options.classes.is_none() && options.likelihood.support().is_discrete();
+        let bits = (reconstruction + kl) / options.input.shape().size() as f64 / std::f64::consts::LN_2;
+        Ok(Figures { elbo: -(reconstruction + kl), reconstruction, kl, bits_per_dimension: is_discrete.then_some(bits) })
+    }
+
+    /// What an evaluation's graph totals over all n rows of the set held under its name.
+    pub(super) async fn totals<const N: usize>(&mut self, name: &str, graph: &Graph, n: usize, seed: u64) -> Result<[f64; N]> {
+        let plan = self.backend.build(Plan::compile(graph)?).await?;
+        let mut sums = [0.0f64; N];
         let batches: Vec<usize> = (0..n).step_by(EVALUATION).collect();
         for (i, starts) in batches.chunks(MAX_STEPS).enumerate() {
             let mut order: Vec<u32> =
@@ -70,16 +81,12 @@ impl Session {
             self.backend.write(&Role::Input(format!("{name}.order")), bytemuck::cast_slice(&order))?;
             self.backend.run(&plan, &envs)?;
             let ring: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read(&Role::Scratch(format!("{name}.metrics"))).await?);
-            for row in ring.chunks(2).take(envs.len()) {
+            for row in ring.chunks(N).take(envs.len()) {
                 sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
             }
         }
         self.backend.drop_plan(&plan);
-        let [reconstruction, kl] = sums.map(|sum| sum / n as f64);
-        let options = &self.model.options;
-        let is_discrete = options.classes.is_none() && options.likelihood.support().is_discrete();
-        let bits = (reconstruction + kl) / options.input.shape().size() as f64 / std::f64::consts::LN_2;
-        Ok(Figures { elbo: -(reconstruction + kl), reconstruction, kl, bits_per_dimension: is_discrete.then_some(bits) })
+        Ok(sums)
     }
 
     /// log p(x) of each row by importance weighting, log 1/k·Σ p(x, z)/q(z|x) over k draws z ~ q(z|x) (Burda et al. 2016, Eq. 8): (n), a lower

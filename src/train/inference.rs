@@ -5,21 +5,24 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::expr::Env;
-use crate::fields::{Default, Fields, Parameter};
+use crate::fields::{Default, Fields, Parameter, show};
 use crate::graph::Graph;
 use crate::plan::Role;
 use crate::rng;
 use crate::shape::DType;
 use crate::train::data::{Data, given_labels};
+use crate::train::prior::{CUTS, Drawn};
 use crate::train::programs::{self, GUIDANCE, PRIOR};
 use crate::train::session::Session;
+use crate::vae::condition::Condition;
 use crate::vae::{Model, Options};
 
 /// The batches that calls are cut into.
 const BATCHES: [usize; 4] = [1, 16, 64, 256];
 
 const COUNT: Parameter = Parameter::integer("n", Default::Required, 1, 1 << 20);
-const TEMPERATURE: Parameter = Parameter::number("temperature", Default::Number(1.0), 0.0, 100.0);
+pub(super) const TEMPERATURE: Parameter = Parameter::number("temperature", Default::Number(1.0), 0.0, 100.0);
+const SAMPLER: Parameter = Parameter::choice("sampler", "prior", &["prior", "uniform"]);
 const TRUNCATION: Parameter = Parameter::number("truncation", Default::Absent, 0.05, 100.0);
 const GUIDE: Parameter = Parameter::number(GUIDANCE, Default::Number(1.0), 0.0, 100.0);
 
@@ -65,27 +68,39 @@ impl Session {
         if let Some(i) = z.iter().position(|x| !x.is_finite()) {
             return Err(Error::data(format!("z[{i}]"), z[i], "a finite number"));
         }
-        let labels = given_labels(&fields, z.len() / latent, &self.model)?;
-        self.decode_rows(z, labels.as_deref(), guidance(&fields, &self.model)?).await
+        let condition = self.model.options.condition.as_ref();
+        let labels = given_labels(&fields, z.len() / latent, condition)?;
+        let guidance = guidance(&fields, condition)?;
+        self.decode_rows(z, labels.as_deref(), guidance).await
     }
 
-    /// E[p(x|z)] for n draws z ~ p(z), whose noise is scaled by `temperature` and kept within ±`truncation`. `labels` and `guidance` as in
-    /// `decode`.
-    pub async fn sample(&mut self, n: f64, options: &Value) -> Result<Rows> {
+    /// E[p(x|z)] for n draws z ~ p(z): of codes from the learnt prior where there is one and `sampler` is not `"uniform"`, with `temperature`,
+    /// `topK` and `topP`; else from the prior of the options, its noise scaled by `temperature` and kept within ±`truncation`. `labels` and
+    /// `guidance` as in `decode`.
+    pub async fn sample(&mut self, n: f64, options: &Value) -> Result<Drawn> {
         let given = serde_json::json!({ "n": n });
         let n = Fields::read("", &given, &["n"])?.integer(&COUNT)?;
-        let fields = Fields::read("", options, &["temperature", "truncation", "seed", "labels", GUIDANCE])?;
+        let names = [TEMPERATURE.name, TRUNCATION.name, SAMPLER.name, "seed", "labels", GUIDANCE];
+        let fields = Fields::read("", options, &[&names[..], &CUTS].concat())?;
+        let is_uniform = fields.choice(&SAMPLER)? == "uniform";
+        if is_uniform && self.model.options.latent.codes().is_none() {
+            return Err(Error::option(SAMPLER.name, "uniform", "a model of codes: of other latents the prior is the law"));
+        }
+        if !is_uniform && self.learnt().is_ok() {
+            if let Some(truncation) = fields.get(TRUNCATION.name) {
+                return Err(Error::option(TRUNCATION.name, show(truncation), "topK or topP: a learnt prior has no noise to cut"));
+            }
+            return self.draw_codes(n, None, &fields).await;
+        }
+        if let Some((name, value)) = CUTS.into_iter().find_map(|name| fields.get(name).map(|value| (name, value))) {
+            return Err(Error::option(name, show(value), "a prior over codes that was learnt: no other is cut"));
+        }
         let temperature = fields.number(&TEMPERATURE)? as f32;
         let truncation = fields.optional_number(&TRUNCATION)?.map(|t| t as f32);
-        let seed = match crate::vae::optional_seed(&fields)? {
-            Some(seed) => seed,
-            None => {
-                self.draws += 1;
-                self.model.options.seed.wrapping_add(self.draws << 32)
-            }
-        };
-        let labels = given_labels(&fields, n, &self.model)?;
-        let guidance = guidance(&fields, &self.model)?;
+        let seed = self.seed_of_draw(&fields)?;
+        let condition = self.model.options.condition.as_ref();
+        let labels = given_labels(&fields, n, condition)?;
+        let guidance = guidance(&fields, condition)?;
         let words = rng::seed_words(seed);
         let draw = |i: u32| {
             // Where it is truncated, the first of its draws that is within.
@@ -95,7 +110,17 @@ impl Session {
         };
         let noise: Vec<f32> = (0..(n * self.model.options.latent.prior_noise()) as u32).map(draw).collect();
         let z = self.prior_points(noise, n).await?;
-        self.decode_rows(&z, labels.as_deref(), guidance).await
+        let rows = self.decode_rows(&z, labels.as_deref(), guidance).await?;
+        Ok(Drawn { rows, codes: None })
+    }
+
+    /// The seed that was given, or a new one for every call.
+    pub(super) fn seed_of_draw(&mut self, fields: &Fields) -> Result<u64> {
+        let given = crate::vae::optional_seed(fields)?;
+        Ok(given.unwrap_or_else(|| {
+            self.draws += 1;
+            self.model.options.seed.wrapping_add(self.draws << 32)
+        }))
     }
 
     /// z ~ p(z) from its noise.
@@ -118,7 +143,7 @@ impl Session {
         Ok(z)
     }
 
-    async fn decode_rows(&mut self, z: &[f32], labels: Option<&[f32]>, guidance: f64) -> Result<Rows> {
+    pub(super) async fn decode_rows(&mut self, z: &[f32], labels: Option<&[f32]>, guidance: f64) -> Result<Rows> {
         let latent = self.model.options.latent.size();
         let n = z.len() / latent;
         let is_guided = guidance != 1.0;
@@ -143,7 +168,15 @@ impl Session {
     }
 
     /// Rows of a table of `width` columns, with zeros up to `size` rows.
-    fn write_padded(&mut self, name: &str, table: &[f32], start: usize, rows: usize, size: usize, width: usize) -> Result<()> {
+    pub(super) fn write_padded(
+        &mut self,
+        name: &str,
+        table: &[f32],
+        start: usize,
+        rows: usize,
+        size: usize,
+        width: usize,
+    ) -> Result<()> {
         let mut part = table[start * width..(start + rows) * width].to_vec();
         part.resize(size * width, 0.0);
         self.backend.write(&Role::Input(name.to_string()), bytemuck::cast_slice(&part))
@@ -184,20 +217,20 @@ impl Session {
     }
 
     /// What a plan without noise reads.
-    fn env(&self) -> Env {
+    pub(super) fn env(&self) -> Env {
         Env { controls: self.controls.clone(), ..Env::default() }
     }
 }
 
-fn guidance(fields: &Fields, model: &Model) -> Result<f64> {
-    if fields.get(GUIDANCE).is_some() && model.options.condition.is_none() {
+pub(super) fn guidance(fields: &Fields, condition: Option<&Condition>) -> Result<f64> {
+    if fields.get(GUIDANCE).is_some() && condition.is_none() {
         return Err(Error::option(fields.at(GUIDANCE), "a guidance", "a conditional model: without a condition nothing guides"));
     }
     fields.number(&GUIDE)
 }
 
 /// (start, rows, batch) of each batch that n rows are cut into: of the smallest batch that holds the rest, or of the largest there is.
-fn batches(n: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+pub(super) fn batches(n: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let rest = n - start;

@@ -51,7 +51,12 @@ const KNOWN: &[&str] =
 
 impl TrainOptions {
     pub fn read(value: &Value) -> Result<TrainOptions> {
-        let f = Fields::read("", value, KNOWN)?;
+        TrainOptions::read_beside(value, &[])
+    }
+
+    /// Beside options of other names.
+    pub fn read_beside(value: &Value, others: &[&str]) -> Result<TrainOptions> {
+        let f = Fields::read("", value, &[KNOWN, others].concat())?;
         let length = match (f.optional_integer(&STEPS)?, f.optional_integer(&EPOCHS)?) {
             (Some(steps), None) => Length::Steps(steps as u64),
             (None, Some(epochs)) => Length::Epochs(epochs as u64),

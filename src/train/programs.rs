@@ -74,7 +74,7 @@ pub struct Resident {
 }
 
 /// A batch of it, chosen by this step's row of the order; bytes as 0…1.
-fn batch(g: &mut Graph, name: &str, set: &Resident, scale: f64, rows: usize, batch: usize) -> Result<Batch> {
+pub(super) fn batch(g: &mut Graph, name: &str, set: &Resident, scale: f64, rows: usize, batch: usize) -> Result<Batch> {
     let data = g.input(&format!("{name}.data"), set.data.clone());
     let order = g.input(&format!("{name}.order"), Meta::u32([rows, batch]));
     let index = step_row(g, order)?;
@@ -100,7 +100,7 @@ fn unit(g: &mut Graph, x: Edge, dtype: DType, scale: f64) -> Result<Edge> {
 }
 
 /// What a byte counts.
-const BYTE: f64 = 1.0 / 255.0;
+pub(super) const BYTE: f64 = 1.0 / 255.0;
 
 /// One step: a batch, the objective's mean over it, its gradients, the update, the metrics.
 pub fn training(model: &Model, set: &Resident, rows: usize, size: usize, adam: Adam) -> Result<(Graph, Readout)> {
@@ -145,7 +145,7 @@ fn pulled(g: &mut Graph, p: &Params, specs: &[ParamSpec], loss: &Loss, size: usi
 }
 
 /// One step of an optimiser over a flat state.
-fn update(g: &mut Graph, flat: Edge, specs: &[ParamSpec], dw: &[Edge], moments: [&str; 2], adam: Adam) -> Result<()> {
+pub(super) fn update(g: &mut Graph, flat: Edge, specs: &[ParamSpec], dw: &[Edge], moments: [&str; 2], adam: Adam) -> Result<()> {
     let (offsets, total) = layout(specs);
     let gradient = g.add_op(Pack { offsets, size: total }, dw)?;
     let mut states = vec![flat];
@@ -176,7 +176,7 @@ pub fn evaluation(model: &Model, name: &str, set: &Resident, rows: usize, size: 
     Ok(g)
 }
 
-fn write_ring(g: &mut Graph, name: &str, rows: usize, values: &[Edge], factor: f64) -> Result<()> {
+pub(super) fn write_ring(g: &mut Graph, name: &str, rows: usize, values: &[Edge], factor: f64) -> Result<()> {
     let ring = g.leaf(Source::Scratch(format!("{name}.metrics")), Meta::f32([rows, values.len()]));
     let next = write_totals(g, ring, values, factor)?;
     g.update(ring, next)

@@ -41,16 +41,22 @@ pub struct Run {
     good: Snapshot,
 }
 
-/// The model at some step, on the host.
-struct Snapshot {
-    taken_ms: f64,
+/// States at some step, on the host.
+pub(super) struct Snapshot {
+    pub taken_ms: f64,
     step: u64,
     position: Position,
     states: Vec<(&'static str, Vec<f32>)>,
 }
 
+impl Snapshot {
+    pub fn is_finite(&self) -> bool {
+        self.states.iter().all(|(_, values)| values.iter().all(|x| x.is_finite()))
+    }
+}
+
 /// How often a run takes a snapshot.
-const SNAPSHOT_MS: f64 = 10_000.0;
+pub(super) const SNAPSHOT_MS: f64 = 10_000.0;
 
 /// Means in nats per example. elbo = −(reconstruction + kl).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -103,7 +109,7 @@ const VALIDATION: &str = "validation";
 impl Session {
     /// Starts a run: the data set goes to the device and the plan is built. Both data sets are checked before either is allocated.
     pub async fn begin(&mut self, data: &Data<'_>, options: &Value, validation: Option<&Data<'_>>) -> Result<()> {
-        if self.run.is_some() {
+        if self.run.is_some() || self.prior_run.is_some() {
             return Err(Error::Busy { what: "the model is being trained" });
         }
         let options = TrainOptions::read(options)?;
@@ -123,7 +129,7 @@ impl Session {
         if let Some(held_out) = validation {
             self.hold(VALIDATION, held_out)?;
         }
-        let good = self.snapshot().await?;
+        let good = self.snapshot_of_model().await?;
         self.run = Some(Run {
             good,
             plan,
@@ -182,7 +188,7 @@ impl Session {
             if let Some(k) = figures.iter().position(|x| !x.is_finite()) {
                 let names = ["loss", "reconstruction", "kl"].into_iter().chain(run.readout.named.iter().map(|(name, _)| *name));
                 let (what, step) = (names.into_iter().nth(k).unwrap_or("loss").to_string(), self.step);
-                self.go_back(&run.good)?;
+                (self.step, self.position) = self.go_back(&run.good)?;
                 return Err(Error::NonFinite { what, step, back_at: self.step });
             }
             run.since.0 += 1;
@@ -200,8 +206,8 @@ impl Session {
             }
         }
         if (self.clock)() - run.good.taken_ms > SNAPSHOT_MS {
-            let next = self.snapshot().await?;
-            if next.states.iter().all(|(_, values)| values.iter().all(|x| x.is_finite())) {
+            let next = self.snapshot_of_model().await?;
+            if next.is_finite() {
                 run.good = next;
             }
         }
@@ -236,20 +242,25 @@ impl Session {
         controls
     }
 
-    async fn snapshot(&self) -> Result<Snapshot> {
-        let mut states = Vec::new();
-        for state in self::states(&self.model) {
-            states.push((state.name, self.read_state(state.name).await?));
-        }
-        Ok(Snapshot { taken_ms: (self.clock)(), step: self.step, position: self.position, states })
+    async fn snapshot_of_model(&self) -> Result<Snapshot> {
+        let names: Vec<&'static str> = self::states(&self.model).into_iter().map(|state| state.name).collect();
+        self.snapshot(&names, self.step, self.position).await
     }
 
-    fn go_back(&mut self, to: &Snapshot) -> Result<()> {
+    pub(super) async fn snapshot(&self, names: &[&'static str], step: u64, position: Position) -> Result<Snapshot> {
+        let mut states = Vec::new();
+        for name in names {
+            states.push((*name, self.read_state(name).await?));
+        }
+        Ok(Snapshot { taken_ms: (self.clock)(), step, position, states })
+    }
+
+    /// Puts a snapshot's states back; its step and position.
+    pub(super) fn go_back(&mut self, to: &Snapshot) -> Result<(u64, Position)> {
         for (name, values) in &to.states {
             self.backend.write(&Role::State((*name).into()), bytemuck::cast_slice(values))?;
         }
-        (self.step, self.position) = (to.step, to.position);
-        Ok(())
+        Ok((to.step, to.position))
     }
 
     /// Ends the run, finished or not; the model can go on.

@@ -12,6 +12,7 @@ use crate::nn::layout;
 use crate::plan::{Plan, Role};
 use crate::shape::DType;
 use crate::train::cursor::Position;
+use crate::train::prior::{Learnt, PriorRun};
 use crate::train::run::Run;
 use crate::train::states::states;
 use crate::vae::{Model, Options};
@@ -32,6 +33,9 @@ pub struct Session {
     pub(super) controls: Vec<(&'static str, f64)>,
     pub(super) plans: HashMap<PlanKey, Built>,
     pub(super) run: Option<Run>,
+    /// The prior over the model's codes, once its training has begun.
+    pub(super) prior: Option<Learnt>,
+    pub(super) prior_run: Option<PriorRun>,
     /// The latest training plan, for `info`.
     pub(super) training_plan: Option<(usize, String)>,
     /// Draws from the prior that had no seed of their own.
@@ -64,6 +68,8 @@ impl Session {
             controls,
             plans: HashMap::new(),
             run: None,
+            prior: None,
+            prior_run: None,
             training_plan: None,
             draws: 0,
         })
@@ -91,6 +97,7 @@ impl Session {
             "parameters": self.model.count(),
             "bytes": self.backend.live_buffers().1,
             "plan": plan,
+            "prior": self.prior.as_ref().map(|learnt| learnt.info(self.step)),
         })
     }
 
@@ -133,6 +140,18 @@ impl Session {
         let built = self.backend.build(plan).await?;
         self.plans.insert(key, built.clone());
         Ok(built)
+    }
+
+    /// Lets go of the plans of a use.
+    pub(super) fn drop_plans(&mut self, used: &str) {
+        let backend = &mut self.backend;
+        self.plans.retain(|(key, ..), built| {
+            let is_kept = *key != used;
+            if !is_kept {
+                backend.drop_plan(built);
+            }
+            is_kept
+        });
     }
 
     /// A state's values.

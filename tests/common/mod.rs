@@ -4,6 +4,7 @@ pub mod bench;
 pub mod densities;
 pub mod family;
 pub mod likelihoods;
+pub mod priors;
 pub mod runs;
 
 use std::collections::HashMap;
