@@ -14,7 +14,7 @@ use super::value::{Numbers, numbers, shape, to_js, to_json};
 use crate::backend::Choice;
 use crate::error::Error;
 use crate::fields::{Fields, Parameter};
-use crate::train::{Data, Rows, Session, Values};
+use crate::train::{Data, Drawn, Rows, Session, Values};
 use crate::vae::Options;
 
 enum Slot {
@@ -72,6 +72,24 @@ fn rows(rows: &Rows) -> Result<JsValue, JsValue> {
     object(&[("values", Float32Array::from(&*rows.values).into()), ("shape", to_js(&rows.shape)?)])
 }
 
+/// `{ values, shape }`, with `indices` where the draws are of codes.
+fn drawn(drawn: &Drawn) -> Result<JsValue, JsValue> {
+    let object = rows(&drawn.rows)?;
+    if let Some(codes) = &drawn.codes {
+        Reflect::set(&object, &"indices".into(), &Float32Array::from(&**codes))?;
+    }
+    Ok(object)
+}
+
+fn floats(path: &str, values: &JsValue) -> Result<Vec<f32>, JsValue> {
+    let values: &Float32Array = values.dyn_ref().ok_or_else(|| thrown(Error::data(path, "something else", "a Float32Array")))?;
+    Ok(values.to_vec())
+}
+
+fn optional_shape(path: &str, given: &JsValue) -> Result<Option<Vec<usize>>, JsValue> {
+    if given.is_undefined() || given.is_null() { Ok(None) } else { shape(path, given).map(Some) }
+}
+
 fn object(entries: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
     let object = Object::new();
     for (key, value) in entries {
@@ -98,6 +116,10 @@ impl Given {
             shape: shape(&format!("{what}.shape"), &field("shape"))?,
             labels: if is_given { Some(label_numbers(&format!("{what}.labels"), &labels)?) } else { None },
         })
+    }
+
+    fn optional(what: &str, given: &JsValue) -> Result<Option<Given>, JsValue> {
+        if given.is_undefined() || given.is_null() { Ok(None) } else { Given::read(what, given).map(Some) }
     }
 
     fn check(&self, what: &str, session: &Session) -> Result<Data<'_>, JsValue> {
@@ -163,21 +185,48 @@ impl Core {
         let given = Given::read("data", &data)?;
         let data = given.check("data", session)?;
         let options = to_json("", &options)?;
-        let held_out =
-            if validation.is_undefined() || validation.is_null() { None } else { Some(Given::read("validation", &validation)?) };
+        let held_out = Given::optional("validation", &validation)?;
         let held_out = held_out.as_ref().map(|given| given.check("validation", session)).transpose()?;
         session.begin(&data, &options, held_out.as_ref()).await.map_err(thrown)
     }
 
-    /// `{ events, done }` of about `budgetMs` of steps.
+    /// The same for the prior over the model's codes; `options` may have `prior` and `seed`.
+    #[wasm_bindgen(js_name = beginPrior)]
+    pub async fn begin_prior(&self, data: JsValue, options: JsValue, validation: JsValue) -> Result<(), JsValue> {
+        let mut taken = self.take()?;
+        let session = taken.session();
+        let given = Given::read("data", &data)?;
+        let data = given.check("data", session)?;
+        let options = to_json("", &options)?;
+        let held_out = Given::optional("validation", &validation)?;
+        let held_out = held_out.as_ref().map(|given| given.check("validation", session)).transpose()?;
+        session.begin_prior(&data, &options, held_out.as_ref()).await.map_err(thrown)
+    }
+
+    /// `{ events, done }` of about `budgetMs` of whichever training runs.
     pub async fn advance(&self, budget_ms: f64) -> Result<JsValue, JsValue> {
-        let advance = self.take()?.session().advance(budget_ms).await.map_err(thrown)?;
-        to_js(&advance)
+        let mut taken = self.take()?;
+        let session = taken.session();
+        if session.is_training_prior() {
+            return to_js(&session.advance_prior(budget_ms).await.map_err(thrown)?);
+        }
+        to_js(&session.advance(budget_ms).await.map_err(thrown)?)
     }
 
     pub async fn end(&self) -> Result<(), JsValue> {
-        self.take()?.session().end();
+        let mut taken = self.take()?;
+        taken.session().end();
+        taken.session().end_prior();
         Ok(())
+    }
+
+    /// `{ crossEntropy, bitsPerCode }`
+    #[wasm_bindgen(js_name = evaluatePrior)]
+    pub async fn evaluate_prior(&self, data: JsValue) -> Result<JsValue, JsValue> {
+        let mut taken = self.take()?;
+        let given = Given::read("data", &data)?;
+        let data = given.check("data", taken.session())?;
+        to_js(&taken.session().evaluate_prior(&data).await.map_err(thrown)?)
     }
 
     pub async fn evaluate(&self, data: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
@@ -214,11 +263,35 @@ impl Core {
 
     pub async fn decode(&self, z: JsValue, given_shape: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
         let mut taken = self.take()?;
-        let given = given_shape.is_undefined() || given_shape.is_null();
-        let shape = if given { None } else { Some(shape("z.shape", &given_shape)?) };
-        let z: &Float32Array = z.dyn_ref().ok_or_else(|| thrown(Error::data("z", "something else", "a Float32Array")))?;
+        let shape = optional_shape("z.shape", &given_shape)?;
+        let z = floats("z", &z)?;
         let options = to_json("", &options)?;
-        rows(&taken.session().decode(&z.to_vec(), shape.as_deref(), &options).await.map_err(thrown)?)
+        rows(&taken.session().decode(&z, shape.as_deref(), &options).await.map_err(thrown)?)
+    }
+
+    /// The same from the numbers of codes, (n, places).
+    #[wasm_bindgen(js_name = decodeCodes)]
+    pub async fn decode_codes(&self, indices: JsValue, given_shape: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let mut taken = self.take()?;
+        let (codes, shape) = (floats("indices", &indices)?, optional_shape("shape", &given_shape)?);
+        let options = to_json("", &options)?;
+        rows(&taken.session().decode_codes(&codes, shape.as_deref(), &options).await.map_err(thrown)?)
+    }
+
+    /// Draws the codes that are not known from the learnt prior. `known`: bytes, 0 where a code is not.
+    pub async fn complete(
+        &self,
+        indices: JsValue,
+        known: JsValue,
+        given_shape: JsValue,
+        options: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        let mut taken = self.take()?;
+        let (codes, shape) = (floats("indices", &indices)?, optional_shape("shape", &given_shape)?);
+        let known: &Uint8Array = known.dyn_ref().ok_or_else(|| thrown(Error::data("known", "something else", "a Uint8Array")))?;
+        let known: Vec<bool> = known.to_vec().into_iter().map(|x| x != 0).collect();
+        let options = to_json("", &options)?;
+        drawn(&taken.session().complete(&codes, &known, shape.as_deref(), &options).await.map_err(thrown)?)
     }
 
     pub async fn reconstruct(&self, data: JsValue) -> Result<JsValue, JsValue> {
@@ -231,7 +304,7 @@ impl Core {
     pub async fn sample(&self, n: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
         let options = to_json("", &options)?;
         let n = n.as_f64().unwrap_or(f64::NAN);
-        rows(&self.take()?.session().sample(n, &options).await.map_err(thrown)?)
+        drawn(&self.take()?.session().sample(n, &options).await.map_err(thrown)?)
     }
 
     #[wasm_bindgen(unchecked_return_type = "Uint8Array<ArrayBuffer>")]

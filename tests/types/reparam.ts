@@ -1,6 +1,6 @@
 /** What the types take and what they refuse. Checked by the compiler, never run. */
 import { ReparamError, Vae } from "reparam";
-import type { Data, TrainEvent, TrainOptions, VaeOptions } from "reparam";
+import type { Data, TrainEvent, TrainOptions, TrainPriorOptions, VaeOptions } from "reparam";
 import { Vae as CoreVae } from "reparam/core";
 import { sprite, sprites } from "reparam/data";
 import wasm from "reparam/reparam_bg.wasm";
@@ -31,6 +31,9 @@ const options = {
 ({ batchSize: 1 }) satisfies TrainOptions;
 // @ts-expect-error: steps and epochs
 ({ steps: 1, epochs: 1 }) satisfies TrainOptions;
+({ steps: 1, seed: 3, prior: { kind: "transformer", heads: 2 } }) satisfies TrainPriorOptions;
+// @ts-expect-error: an option of another kind of prior
+({ steps: 1, prior: { kind: "gated", heads: 2 } }) satisfies TrainPriorOptions;
 // @ts-expect-error: 64-bit floats
 ({ values: new Float64Array(1), shape: [1] }) satisfies Data;
 
@@ -48,6 +51,16 @@ export async function use(data: Data): Promise<number> {
     // @ts-expect-error: a step event has no validation, so the union must be told apart first
     event.validation;
   }
+  for await (const event of vae.trainPrior(data, { epochs: 1 })) {
+    if (event.kind === "step") event.bitsPerCode satisfies number;
+    else event.validation?.crossEntropy satisfies number | undefined;
+    // @ts-expect-error: events of a prior have no ELBO
+    event.elbo;
+  }
+  const { indices } = await vae.sample(2, { topK: 3, sampler: "uniform" });
+  if (indices !== undefined) await vae.complete({ indices, known: [true, false] }, { topP: 0.5, labels: 1 });
+  // @ts-expect-error: which codes are known is not said
+  await vae.complete({ indices: new Float32Array(4) });
   const { mean, logvar } = await vae.encode(data);
   const { values, shape }: { values: Float32Array; shape: number[] } = await vae.decode(mean);
   await vae.decode({ values: logvar, shape: [1, 20] });

@@ -1,7 +1,7 @@
 /** The asking side: gives every call an id and settles its promise when the answer comes. */
 
 import { ReparamError, disposed, invalid } from "./errors.js";
-import type { TrainEvent } from "./events.js";
+import type { PriorEvent, TrainEvent } from "./events.js";
 import type { Info } from "./info.js";
 import type { Answers, Call, Reply, State } from "./messages.js";
 import type { Connect, Port } from "./port.js";
@@ -10,7 +10,7 @@ import type { Connect, Port } from "./port.js";
 interface Pending {
   resolve(value: never): void;
   reject(error: ReparamError): void;
-  progress?: (events: TrainEvent[]) => void;
+  progress?: (events: never[]) => void;
 }
 
 export class Client {
@@ -35,8 +35,8 @@ export class Client {
     return this.state.info;
   }
 
-  /** `progress` gets the events of a training as they come. */
-  call<K extends Call["kind"]>(call: Call & { kind: K }, progress?: (events: TrainEvent[]) => void): Promise<Answers[K]> {
+  /** `progress` gets the events of a training as they come, each of the kind that the call brings. */
+  call<K extends Call["kind"], E extends TrainEvent | PriorEvent = TrainEvent>(call: Call & { kind: K }, progress?: (events: E[]) => void): Promise<Answers[K]> {
     return new Promise((resolve, reject) => {
       if (this.fault) return reject(this.fault);
       const id = this.nextId++;
@@ -65,7 +65,7 @@ export class Client {
     }
     if (reply.state) this.state = { ...this.state, ...reply.state };
     const pending = this.pending.get(reply.id);
-    if (reply.kind === "progress") return pending?.progress?.(reply.events);
+    if (reply.kind === "progress") return pending?.progress?.(reply.events as never[]);
     this.pending.delete(reply.id);
     if (reply.kind === "done") pending?.resolve(reply.value as never);
     else pending?.reject(new ReparamError(reply.error));

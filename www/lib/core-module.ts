@@ -1,7 +1,7 @@
 /** The wasm core as seen from here: what `wasm-bindgen` makes must fit these types (`wasm.ts` checks it). */
 
-import type { Encoding, OwnData, Values } from "./data.js";
-import type { Figures, TrainEvent } from "./events.js";
+import type { Encoding, OwnData, Samples, Values } from "./data.js";
+import type { Figures, PriorEvent, PriorFigures, TrainEvent } from "./events.js";
 import type { Catalogue, Info } from "./info.js";
 
 export interface CoreModule {
@@ -24,21 +24,25 @@ export interface Core {
   step(): number;
   set(controls: unknown): void;
   begin(data: OwnData, options: unknown, validation: OwnData | undefined): Promise<void>;
-  /** One chunk of steps, of about `budgetMs`. */
+  beginPrior(data: OwnData, options: unknown, validation: OwnData | undefined): Promise<void>;
+  /** One chunk of steps of the training that runs, of about `budgetMs`. */
   advance(budgetMs: number): Promise<Advance>;
   /** Ends the training: finished, broken off or aborted. */
   end(): Promise<void>;
   evaluate(data: OwnData, options: unknown): Promise<Figures>;
+  evaluatePrior(data: OwnData): Promise<PriorFigures>;
   logLikelihood(data: OwnData, options: unknown): Promise<Values>;
   encode(data: OwnData): Promise<Encoding>;
   decode(z: Float32Array, shape: unknown, options: unknown): Promise<Values>;
+  decodeCodes(indices: Float32Array, shape: unknown, options: unknown): Promise<Values>;
+  complete(indices: Float32Array, known: Uint8Array, shape: unknown, options: unknown): Promise<Samples>;
   reconstruct(data: OwnData): Promise<Values>;
-  sample(n: number, options: unknown): Promise<Values>;
+  sample(n: number, options: unknown): Promise<Samples>;
   save(): Promise<Uint8Array<ArrayBuffer>>;
   dispose(): void;
 }
 
 export interface Advance {
-  events: TrainEvent[];
+  events: (TrainEvent | PriorEvent)[];
   done: boolean;
 }

@@ -20,10 +20,28 @@ export interface Latents {
   shape: readonly number[];
 }
 
+/** Codes by their numbers, `(n, positions · levels)`, as `encode` gives them. */
+export interface Codes {
+  indices: Float32Array;
+  shape?: readonly number[];
+}
+
+/** Codes of which some are known. */
+export interface PartialCodes extends Codes {
+  /** For each code, or for each place of all examples: not 0 where the code is known. What stands at other places is not read. */
+  known: Uint8Array | readonly (boolean | number)[];
+}
+
 /** Values with their shape, as the core returns them. */
 export interface Values {
   values: Float32Array;
   shape: number[];
+}
+
+/** Decoded draws, and the codes that they are of: `(n, positions · levels)`. */
+export interface Samples extends Values {
+  /** Where a learnt prior drew codes. */
+  indices?: Float32Array;
 }
 
 /** q(z|x) of each example: `mean` and `logvar` are both `(n, size)`. */
@@ -73,6 +91,20 @@ export function copyLatents(z: Float32Array | Latents): { z: Float32Array<ArrayB
   if (typeof z === "object" && z !== null && z.values instanceof Float32Array && Array.isArray(z.shape))
     return { z: z.values.slice(), shape: [...(z.shape as readonly number[])] };
   throw invalid("invalid-data", "z", nameOf(z), "a Float32Array or { values, shape }");
+}
+
+/** A copy of codes. */
+export function copyCodes(codes: Codes): { indices: Float32Array<ArrayBuffer>; shape: number[] | undefined } {
+  const { indices, shape } = codes ?? {};
+  if (!(indices instanceof Float32Array)) throw invalid("invalid-data", "indices", nameOf(indices), "a Float32Array");
+  if (shape !== undefined && !Array.isArray(shape)) throw invalid("invalid-data", "shape", nameOf(shape), "an array of integers");
+  return { indices: indices.slice(), shape: shape && [...(shape as readonly number[])] };
+}
+
+/** Which codes are known, as bytes. */
+export function copyKnown(known: PartialCodes["known"]): Uint8Array<ArrayBuffer> {
+  if (!(known instanceof Uint8Array || Array.isArray(known))) throw invalid("invalid-data", "known", nameOf(known), "a Uint8Array or a list");
+  return Uint8Array.from(known as ArrayLike<boolean | number>, (x) => Number(Boolean(x)));
 }
 
 async function copyBytes(values: Uint8Array | Uint8ClampedArray | Float32Array): Promise<OwnData["values"]> {

@@ -8,7 +8,7 @@
 import type { Core, CoreModule } from "./core-module.js";
 import { ReparamError, disposed, invalid, toFields } from "./errors.js";
 import { macrotask } from "./macrotask.js";
-import type { Values } from "./data.js";
+import type { Samples } from "./data.js";
 import type { SamplerParams } from "./samplers/index.js";
 import type { Answers, Call, Reply, Request, State } from "./messages.js";
 
@@ -18,7 +18,7 @@ export class Engine {
   private readonly budgetMs: number;
   private readonly queue: Request[] = [];
   private core: Core | undefined;
-  /** The id of the `train` call that runs. */
+  /** The id of the `train` or `trainPrior` call that runs. */
   private run: number | undefined;
   private pumping: Promise<void> | undefined;
   private readonly samplers = new Map<string, SamplerParams>();
@@ -74,7 +74,7 @@ export class Engine {
   private async serve(request: Request): Promise<void> {
     const { id } = request;
     try {
-      if (request.kind === "train") await this.begin(request);
+      if (request.kind === "train" || request.kind === "trainPrior") await this.begin(request);
       else {
         const value = await this.answer(request);
         this.reply({ kind: "done", id, value, state: this.state(request.kind === "create" || request.kind === "load") });
@@ -84,7 +84,7 @@ export class Engine {
     }
   }
 
-  private async answer(call: Exclude<Call, { kind: "train" }>): Promise<Answers[keyof Answers]> {
+  private async answer(call: Exclude<Call, { kind: "train" | "trainPrior" }>): Promise<Answers[keyof Answers]> {
     switch (call.kind) {
       case "create":
         this.core = await (await this.module()).Core.create(call.options);
@@ -104,6 +104,12 @@ export class Engine {
         return this.alive().encode(call.data);
       case "decode":
         return this.alive().decode(call.z, call.shape, call.options);
+      case "decodeCodes":
+        return this.alive().decodeCodes(call.indices, call.shape, call.options);
+      case "complete":
+        return this.alive().complete(call.indices, call.known, call.shape, call.options);
+      case "evaluatePrior":
+        return this.alive().evaluatePrior(call.data);
       case "reconstruct":
         return this.alive().reconstruct(call.data);
       case "sample":
@@ -124,9 +130,9 @@ export class Engine {
     return params;
   }
 
-  private async sample({ n, options }: Extract<Call, { kind: "sample" }>): Promise<Values> {
+  private async sample({ n, options }: Extract<Call, { kind: "sample" }>): Promise<Samples> {
     const { sampler, ...rest } = options;
-    if (sampler === undefined || sampler === "prior") return this.alive().sample(n, rest);
+    if (sampler === undefined || sampler === "prior" || sampler === "uniform") return this.alive().sample(n, options);
     const { drawSamples } = await import("./samplers/index.js");
     const params = typeof sampler === "string" ? this.samplers.get(sampler) : sampler;
     if (params === undefined) {
@@ -138,8 +144,9 @@ export class Engine {
     return this.alive().decode(z, [n, params.size], { labels, guidance });
   }
 
-  private async begin({ id, data, validation, options }: Extract<Request, { kind: "train" }>): Promise<void> {
-    await this.alive().begin(data, options, validation);
+  private async begin({ kind, id, data, validation, options }: Extract<Request, { kind: "train" | "trainPrior" }>): Promise<void> {
+    if (kind === "train") await this.alive().begin(data, options, validation);
+    else await this.alive().beginPrior(data, options, validation);
     this.run = id;
     this.reply({ kind: "progress", id, events: [], state: stateOf(this.alive(), true) });
   }

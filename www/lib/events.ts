@@ -24,6 +24,33 @@ export interface EpochEvent {
   validation?: Figures;
 }
 
+/** What `trainPrior` reports; steps are the prior's own, counted from 1. */
+export type PriorEvent = PriorStepEvent | PriorEpochEvent;
+
+/** Sent at every multiple of `logEvery` and at the last step; figures are means since the previous one. */
+export interface PriorStepEvent extends PriorFigures {
+  kind: "step";
+  step: number;
+  /** The epoch under way, counted from 1. */
+  epoch: number;
+}
+
+/** Sent at the end of every epoch. */
+export interface PriorEpochEvent {
+  kind: "epoch";
+  epoch: number;
+  step: number;
+  /** Figures on the held-out examples, where `validation` was given. */
+  validation?: PriorFigures;
+}
+
+export interface PriorFigures {
+  /** −log p(codes) under the learnt prior: nats per example. With the reconstruction it is −ELBO, q of a code being certain. */
+  crossEntropy: number;
+  /** crossEntropy / (codes of an example · log 2). */
+  bitsPerCode: number;
+}
+
 export interface Figures {
   /** −(reconstruction + kl), whatever β is. */
   elbo: number;

@@ -13,10 +13,26 @@ export interface Info {
   bytes: number;
   /** The latest training plan, or null before the first training. */
   plan: { dispatches: number; text: string } | null;
+  /** The prior over the model's codes, or null before `trainPrior` began one. */
+  prior: PriorInfo | null;
+}
+
+export interface PriorInfo {
+  kind: "gated" | "transformer";
+  /** Number of its own parameters. */
+  parameters: number;
+  /** Its steps in all. */
+  step: number;
+  /** The classes of its labels, of a model without a condition; null where it has none of its own. */
+  classes: number | null;
+  /** The model's step when the prior last learnt its codes. */
+  modelStep: number;
+  /** Whether the model stands at that step still. Trained on since, its codes may mean something else: train the prior again. */
+  isCurrent: boolean;
 }
 
 /** Everything that can be chosen: for each part of the options, its kinds. */
-export type Catalogue = Readonly<Record<"encoder" | "latent" | "flow" | "prior" | "likelihood" | "objective" | "balance" | "condition", readonly CatalogueEntry[]>>;
+export type Catalogue = Readonly<Record<"encoder" | "latent" | "flow" | "prior" | "likelihood" | "objective" | "balance" | "condition" | "codePrior", readonly CatalogueEntry[]>>;
 
 export interface CatalogueEntry {
   /** The `kind` of the option object. */

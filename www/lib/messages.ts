@@ -1,8 +1,8 @@
 /** Every message between a page and its worker. */
 
-import type { Encoding, OwnData, Values } from "./data.js";
+import type { Encoding, OwnData, Samples, Values } from "./data.js";
 import type { ErrorFields } from "./errors.js";
-import type { Figures, TrainEvent } from "./events.js";
+import type { Figures, PriorEvent, PriorFigures, TrainEvent } from "./events.js";
 import type { Info } from "./info.js";
 import type { SampleOptions, WasmSource } from "./options.js";
 import type { SamplerOptions, SamplerParams } from "./samplers/index.js";
@@ -13,30 +13,38 @@ export type Call =
   | { kind: "load"; bytes: Uint8Array<ArrayBuffer>; options: unknown }
   | { kind: "set"; controls: unknown }
   | { kind: "train"; data: OwnData; validation: OwnData | undefined; options: unknown }
+  | { kind: "trainPrior"; data: OwnData; validation: OwnData | undefined; options: unknown }
   /** Ends the training that runs; done with nothing to end. */
   | { kind: "stop" }
   | { kind: "evaluate"; data: OwnData; options: unknown }
+  | { kind: "evaluatePrior"; data: OwnData }
   | { kind: "logLikelihood"; data: OwnData; options: unknown }
   | { kind: "encode"; data: OwnData }
   | { kind: "decode"; z: Float32Array<ArrayBuffer>; shape: number[] | undefined; options: unknown }
+  | { kind: "decodeCodes"; indices: Float32Array<ArrayBuffer>; shape: number[] | undefined; options: unknown }
+  | { kind: "complete"; indices: Float32Array<ArrayBuffer>; known: Uint8Array<ArrayBuffer>; shape: number[] | undefined; options: unknown }
   | { kind: "reconstruct"; data: OwnData }
   | { kind: "sample"; n: number; options: SampleOptions }
   | { kind: "fitSampler"; data: OwnData; options: SamplerOptions; seed: number | undefined }
   | { kind: "save" };
 
-/** What each call answers. A `train` is answered when the training has ended. */
+/** What each call answers. A `train` or `trainPrior` is answered when the training has ended. */
 export interface Answers {
   create: void;
   load: void;
   set: void;
   train: void;
+  trainPrior: void;
   stop: void;
   evaluate: Figures;
+  evaluatePrior: PriorFigures;
   logLikelihood: Values;
   encode: Encoding;
   decode: Values;
+  decodeCodes: Values;
+  complete: Samples;
   reconstruct: Values;
-  sample: Values;
+  sample: Samples;
   fitSampler: SamplerParams;
   save: Uint8Array<ArrayBuffer>;
 }
@@ -55,7 +63,7 @@ export type Reply =
   | { kind: "done"; id: number; value: Answers[keyof Answers]; state: State | undefined }
   | { kind: "failed"; id: number; error: ErrorFields; state: State | undefined }
   /** After every chunk of a training, with or without events. */
-  | { kind: "progress"; id: number; events: TrainEvent[]; state: State }
+  | { kind: "progress"; id: number; events: (TrainEvent | PriorEvent)[]; state: State }
   /** The core cannot be used any more; nothing pending will be answered. */
   | { kind: "crashed"; error: ErrorFields };
 

@@ -2,14 +2,15 @@
 /** A variational auto-encoder: what can be done with it, wherever its engine runs. */
 
 import { Client } from "./client.js";
-import { copyData, copyLatents, plainLabels } from "./data.js";
-import type { Data, Encoding, Latents, Values } from "./data.js";
+import { copyCodes, copyData, copyKnown, copyLatents, plainLabels } from "./data.js";
+import type { Codes, Data, Encoding, Latents, PartialCodes, Samples, Values } from "./data.js";
 import { ReparamError, invalid, toFields } from "./errors.js";
-import type { Figures, TrainEvent } from "./events.js";
+import type { Figures, PriorEvent, PriorFigures, TrainEvent } from "./events.js";
 import type { Catalogue, Info } from "./info.js";
 import type { Call } from "./messages.js";
 import type {
-  ConditionOptions, Controls, EvaluateOptions, HostOptions, LikelihoodOptions, SampleOptions, TrainOptions, VaeOptions, WasmSource,
+  CompleteOptions, ConditionOptions, Controls, EvaluateOptions, HostOptions, LikelihoodOptions, SampleOptions, TrainOptions, TrainPriorOptions, VaeOptions,
+  WasmSource,
 } from "./options.js";
 import type { Connect } from "./port.js";
 import { loadHere } from "./thread-port.js";
@@ -59,19 +60,39 @@ export abstract class Model implements AsyncDisposable {
    * reader: unread events queue up. Rejects with "busy" while another training runs, with "aborted" when `signal` is.
    */
   train(data: Data, options: TrainOptions): AsyncIterableIterator<TrainEvent> {
+    return this.#training<TrainEvent>("train", data, options);
+  }
+
+  /**
+   * Trains a prior over the codes of a model of codes (`"vq"`, `"fsq"`): `data` is encoded once, then an autoregressive network learns how likely its
+   * codes are. Events, breaking out and aborting are as with `train`; the prior counts its own steps, several calls go on, and `save` holds it.
+   * A conditional model's prior has the model's condition; of another, `data.labels` are classes (−1 where one is not known) and make the
+   * prior conditional, a tenth of them being left out in training so that `guidance` can go beyond them. Where the model is trained on
+   * afterwards, `info.prior.isCurrent` is false: the codes may mean something else by then.
+   */
+  trainPrior(data: Data, options: TrainPriorOptions): AsyncIterableIterator<PriorEvent> {
+    return this.#training<PriorEvent>("trainPrior", data, options);
+  }
+
+  #training<E extends TrainEvent | PriorEvent>(kind: "train" | "trainPrior", data: Data, options: TrainOptions): Training<E> {
     const { signal, validation, ...core } = options ?? {};
     const prepare = async () => ({
-      kind: "train" as const,
+      kind,
       data: await copyData(data, "data"),
       validation: validation && (await copyData(validation, "validation")),
       options: core,
     });
-    return new Training(this.#client, prepare, signal);
+    return new Training<E>(this.#client, prepare, signal);
   }
 
   /** Means over all of `data`, each example counted once, in nats per example. */
   async evaluate(data: Data, options: EvaluateOptions = {}): Promise<Figures> {
     return this.#client.call({ kind: "evaluate", data: await copyData(data, "data"), options });
+  }
+
+  /** −log p of the codes of `data` under the learnt prior, a mean over all of it, each example counted once. */
+  async evaluatePrior(data: Data): Promise<PriorFigures> {
+    return this.#client.call({ kind: "evaluatePrior", data: await copyData(data, "data") });
   }
 
   /**
@@ -87,8 +108,12 @@ export abstract class Model implements AsyncDisposable {
     return this.#client.call({ kind: "encode", data: await copyData(data, "data") });
   }
 
-  /** The mean of p(x|z): `z` is `(n, size)`, the result `(n, height, width, channels)`. A conditional model is told `labels`. */
-  async decode(z: Float32Array | Latents, options: ConditionOptions = {}): Promise<Values> {
+  /**
+   * The mean of p(x|z): `z` is `(n, size)`, or codes by their numbers, `{ indices }`; the result is `(n, height, width, channels)`. A conditional
+   * model is told `labels`.
+   */
+  async decode(z: Float32Array | Latents | Codes, options: ConditionOptions = {}): Promise<Values> {
+    if (typeof z === "object" && z !== null && "indices" in z) return this.#client.call({ kind: "decodeCodes", ...copyCodes(z), options: plainLabels(options) });
     return this.#client.call({ kind: "decode", ...copyLatents(z), options: plainLabels(options) });
   }
 
@@ -106,9 +131,20 @@ export abstract class Model implements AsyncDisposable {
     return this.#client.call({ kind: "fitSampler", data: await copyData(data, "data"), options, seed });
   }
 
-  /** The mean of p(x|z) for `n` draws of z from the prior, or from a fitted sampler: `(n, height, width, channels)`. */
-  async sample(n: number, options: SampleOptions = {}): Promise<Values> {
+  /**
+   * The mean of p(x|z) for `n` draws of z from the prior, or from a fitted sampler: `(n, height, width, channels)`; from a learnt prior over
+   * codes with the codes drawn, `indices`. Those are drawn on the CPU whatever the backend, at a cost that grows with their number.
+   */
+  async sample(n: number, options: SampleOptions = {}): Promise<Samples> {
     return this.#client.call({ kind: "sample", n, options: plainLabels(options) });
+  }
+
+  /**
+   * Completes grids of codes: those that are known stay, the others are drawn from the learnt prior in raster order, each given all before it.
+   * Gives what `sample` gives.
+   */
+  async complete(codes: PartialCodes, options: CompleteOptions = {}): Promise<Samples> {
+    return this.#client.call({ kind: "complete", ...copyCodes(codes), known: copyKnown(codes.known), options: plainLabels(options) });
   }
 
   /** Moves live controls of the objective; the next chunk of steps uses them. */

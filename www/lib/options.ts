@@ -247,6 +247,27 @@ export type TrainOptions = (
 ) &
   TrainSettings;
 
+/**
+ * The prior over a model's codes: p(codes), each code given those before it in raster order, the levels of a position one after the other.
+ * Every default stands in `Vae.catalogue().codePrior`.
+ */
+export type CodePriorOptions =
+  /** Masked gated convolutions (van den Oord et al. 2016); `kernel` is odd. */
+  | { kind: "gated"; channels?: number; layers?: number; kernel?: number }
+  /** A causal transformer, of at most 1024 codes an example; `width` is a multiple of `heads`. */
+  | { kind: "transformer"; width?: number; heads?: number; layers?: number };
+
+/** How `trainPrior` runs: as `train`, with what the prior is. */
+export type TrainPriorOptions = TrainOptions & {
+  /**
+   * Left out, or as it was: goes on with the prior there is (`{ kind: "gated" }` where there is none). Another one begins anew and takes the
+   * place of the old one when its first step is taken.
+   */
+  prior?: CodePriorOptions;
+  /** Of the prior's first parameters and its order of examples; default the model's. Another one than before begins anew. */
+  seed?: number;
+};
+
 export interface TrainSettings {
   /** Examples in a step. Default 128. */
   batchSize?: number;
@@ -287,10 +308,30 @@ export interface ConditionOptions {
   guidance?: number;
 }
 
-export interface SampleOptions extends ConditionOptions {
-  /** Where z comes from: `"prior"` (default), the kind of a sampler that was fitted, or what `fitSampler` gave. */
-  sampler?: "prior" | SamplerParams["kind"] | SamplerParams;
-  /** Factor of the noise of z ~ p(z). Default 1. */
+/** How codes are drawn from a learnt prior. */
+export interface ChoiceOptions {
+  /** Divides the logits; 0 takes the most probable code everywhere. Default 1. */
+  temperature?: number;
+  /** Only the so many most probable codes of each place are drawn (Fan et al. 2018). */
+  topK?: number;
+  /** Only the fewest codes that together have so much of the probability are drawn (Holtzman et al. 2020): above 0, at most 1. */
+  topP?: number;
+}
+
+/** How `complete` draws what is not known. */
+export interface CompleteOptions extends ConditionOptions, ChoiceOptions {
+  /** An integer; the same seed draws the same codes. Left out, every call draws anew. */
+  seed?: number;
+}
+
+/** Of a model of codes whose prior was learnt, all but `truncation`; else without `topK` and `topP`. */
+export interface SampleOptions extends ConditionOptions, ChoiceOptions {
+  /**
+   * Where z comes from: `"prior"` (default), the kind of a sampler that was fitted, or what `fitSampler` gave. Of a model of codes the prior is
+   * the learnt one, once there is one; `"uniform"` draws every code as likely.
+   */
+  sampler?: "prior" | "uniform" | SamplerParams["kind"] | SamplerParams;
+  /** Factor of the noise of z ~ p(z); with a learnt prior it divides the logits. Default 1. */
   temperature?: number;
   /** Draws of the noise beyond ± this are drawn again. */
   truncation?: number;

@@ -2,8 +2,8 @@
 
 export { ReparamError } from "./errors.js";
 export type { ErrorCode, ErrorFields } from "./errors.js";
-export type { Data, Encoding, Labels, Latents, Values } from "./data.js";
-export type { EpochEvent, Figures, StepEvent, TrainEvent } from "./events.js";
-export type { Catalogue, CatalogueEntry, CatalogueParameter, ChoiceParameter, Info, NumberParameter } from "./info.js";
+export type { Codes, Data, Encoding, Labels, Latents, PartialCodes, Samples, Values } from "./data.js";
+export type { EpochEvent, Figures, PriorEpochEvent, PriorEvent, PriorFigures, PriorStepEvent, StepEvent, TrainEvent } from "./events.js";
+export type { Catalogue, CatalogueEntry, CatalogueParameter, ChoiceParameter, Info, NumberParameter, PriorInfo } from "./info.js";
 export type * from "./options.js";
 export type { SamplerOptions, SamplerParams } from "./samplers/index.js";

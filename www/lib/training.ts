@@ -2,17 +2,17 @@
 
 import type { Client } from "./client.js";
 import { ReparamError } from "./errors.js";
-import type { TrainEvent } from "./events.js";
+import type { PriorEvent, TrainEvent } from "./events.js";
 import type { Call } from "./messages.js";
 
-type TrainCall = Extract<Call, { kind: "train" }>;
+type TrainCall = Extract<Call, { kind: "train" | "trainPrior" }>;
 
-export class Training implements AsyncIterableIterator<TrainEvent> {
+export class Training<E extends TrainEvent | PriorEvent> implements AsyncIterableIterator<E> {
   private readonly client: Client;
   private readonly prepare: () => Promise<TrainCall>;
   private readonly signal: AbortSignal | undefined;
   /** Reported and not yet read. Training does not wait for its reader. */
-  private readonly events: TrainEvent[] = [];
+  private readonly events: E[] = [];
   private running: Promise<void> | undefined;
   private stopping = false;
   private over = false;
@@ -31,7 +31,7 @@ export class Training implements AsyncIterableIterator<TrainEvent> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<TrainEvent>> {
+  async next(): Promise<IteratorResult<E>> {
     this.running ??= this.run();
     while (this.events.length === 0 && !this.over) await this.news;
     const event = this.events.shift();
@@ -43,7 +43,7 @@ export class Training implements AsyncIterableIterator<TrainEvent> {
   }
 
   /** Stops the training; the model stands still when this resolves. */
-  async return(): Promise<IteratorResult<TrainEvent>> {
+  async return(): Promise<IteratorResult<E>> {
     this.stop();
     await this.running;
     this.over = true;
@@ -76,7 +76,7 @@ export class Training implements AsyncIterableIterator<TrainEvent> {
 
   private async ask(): Promise<void> {
     const call = await this.prepare();
-    if (!this.stopping) await this.client.call(call, (events) => this.receive(events));
+    if (!this.stopping) await this.client.call(call, (events: E[]) => this.receive(events));
   }
 
   private stop(): void {
@@ -86,7 +86,7 @@ export class Training implements AsyncIterableIterator<TrainEvent> {
     this.client.call({ kind: "stop" }).catch(() => {}); // the training's own answer tells
   }
 
-  private receive(events: TrainEvent[]): void {
+  private receive(events: E[]): void {
     if (this.stopping) return;
     this.events.push(...events);
     if (events.length > 0) this.tell();
