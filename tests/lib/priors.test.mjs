@@ -141,7 +141,7 @@ test("what has no codes has no prior over them", async () => {
   await codes.dispose();
 });
 
-test("sixty-four samples of a grid of 7×7 codes take less than two seconds, and twice the codes about twice the time", async () => {
+test("sixty-four samples of a grid of 7×7 codes take less than two seconds, and four times the codes about four times that", async () => {
   const taken = {};
   for (const prior of [{ kind: "gated" }, { kind: "transformer" }]) {
     const times = [];
@@ -149,17 +149,16 @@ test("sixty-four samples of a grid of 7×7 codes take less than two seconds, and
       const vae = await Vae.create({ ...options, input: { kind: "image", height: 4 * side, width: 4 * side, channels: 1 }, latent: { kind: "vq", codes: 256, size: 8 } });
       const data = { values: new Uint8Array(2 * 16 * side * side), shape: [2, 4 * side, 4 * side, 1] };
       await collect(vae.trainPrior(data, { prior, steps: 1, batchSize: 2 }));
-      await vae.sample(1);
-      const start = performance.now();
+      await vae.sample(64); // its plans are made
+      const before = process.cpuUsage(); // the processor's own time, whatever else it does
       await vae.sample(64);
-      times.push(performance.now() - start);
+      times.push(process.cpuUsage(before).user / 1e6);
       await vae.dispose();
     }
     taken[prior.kind] = times;
   }
-  console.log(taken);
   for (const [first, second] of Object.values(taken)) {
-    assert.ok(first < 2000, JSON.stringify(taken));
-    assert.ok(second < 2 * 4 * first, JSON.stringify(taken)); // four times the codes; other work may fall into either
+    assert.ok(first < 2, JSON.stringify(taken));
+    assert.ok(second < 2 * 4 * first, JSON.stringify(taken)); // caches, and of the transformer the part that looks at all codes before
   }
 });

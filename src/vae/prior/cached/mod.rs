@@ -73,32 +73,41 @@ impl Affine<'_> {
     }
 }
 
-/// y += x·w. x: (rows, in), w: (in, out), y: (rows, out). Four rows pass over w at a time.
+/// A block of sums that stays in registers while it passes over the depth.
+const ROWS: usize = 4;
+const COLS: usize = 8;
+
+/// y += x·w. x: (rows, in), w: (in, out), y: (rows, out).
 pub fn multiply(x: &[f32], w: &[f32], y: &mut [f32], out: usize) {
-    const ROWS: usize = 4;
     let depth = w.len() / out;
     for (x, y) in x.chunks(ROWS * depth).zip(y.chunks_mut(ROWS * out)) {
-        let mut rows = y.chunks_exact_mut(out);
-        match (rows.next(), rows.next(), rows.next(), rows.next()) {
-            (Some(a), Some(b), Some(c), Some(d)) => {
-                for (k, w) in w.chunks_exact(out).enumerate() {
-                    let [p, q, r, s] = [x[k], x[depth + k], x[2 * depth + k], x[3 * depth + k]];
-                    for ((((a, b), c), d), w) in a.iter_mut().zip(&mut *b).zip(&mut *c).zip(&mut *d).zip(w) {
-                        *a += p * w;
-                        *b += q * w;
-                        *c += r * w;
-                        *d += s * w;
-                    }
-                }
-            }
-            _ => {
-                for (x, y) in x.chunks_exact(depth).zip(y.chunks_exact_mut(out)) {
-                    for (x, w) in x.iter().zip(w.chunks_exact(out)) {
-                        y.iter_mut().zip(w).for_each(|(y, w)| *y += x * w);
-                    }
+        let blocked = if x.len() == ROWS * depth { out / COLS * COLS } else { 0 };
+        for col in (0..blocked).step_by(COLS) {
+            multiply_block(x, w, y, out, col);
+        }
+        if blocked < out {
+            for (x, y) in x.chunks_exact(depth).zip(y.chunks_exact_mut(out)) {
+                for (x, w) in x.iter().zip(w.chunks_exact(out)) {
+                    y[blocked..].iter_mut().zip(&w[blocked..]).for_each(|(y, w)| *y += x * w);
                 }
             }
         }
+    }
+}
+
+/// The same for ROWS rows and COLS columns, from one on.
+fn multiply_block(x: &[f32], w: &[f32], y: &mut [f32], out: usize, col: usize) {
+    let depth = w.len() / out;
+    let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &x[r * depth..][..depth]);
+    let mut sums = [[0.0f32; COLS]; ROWS];
+    for (k, w) in w.chunks_exact(out).enumerate() {
+        let w: &[f32; COLS] = w[col..].first_chunk().expect("the columns are a whole block");
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            sums.iter_mut().zip(w).for_each(|(sum, w)| *sum += row[k] * w);
+        }
+    }
+    for (y, sums) in y.chunks_exact_mut(out).zip(&sums) {
+        add(&mut y[col..col + COLS], sums);
     }
 }
 
