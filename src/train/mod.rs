@@ -1,6 +1,7 @@
 //! Training and use of a model on a backend: the only room that sees both.
 
 mod checkpoint;
+mod clusters;
 mod cursor;
 mod data;
 mod evaluation;

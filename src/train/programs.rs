@@ -235,6 +235,16 @@ pub fn encoding(model: &Model, name: &str, size: usize, dtype: DType) -> Result<
     Ok(u.g)
 }
 
+/// Rows of the training set, by its order → the vectors that codes stand for: (size·positions, values of a code).
+pub fn vectors(model: &Model, set: &Resident, rows: usize, size: usize) -> Result<Graph> {
+    let mut g = Graph::new();
+    let mut p = Params::bind_to(&mut g, in_use(model), &model.specs)?;
+    let batch = batch(&mut g, "train", set, BYTE, rows, size)?;
+    let x = model.vectors(&mut g, &mut p, &batch)?;
+    g.output("vectors", x);
+    Ok(g)
+}
+
 /// z → E[p(x|z)]: (batch, example…)
 pub fn decoding(model: &Model, name: &str, size: usize, is_guided: bool) -> Result<Graph> {
     let mut u = Use::new(model, size)?;

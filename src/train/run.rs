@@ -102,7 +102,7 @@ pub struct Advance {
 
 const DATA: &str = "train.data";
 const LABELS: &str = "train.labels";
-const ORDER: &str = "train.order";
+pub(super) const ORDER: &str = "train.order";
 const RING: &str = "train.metrics";
 const VALIDATION: &str = "validation";
 
@@ -126,6 +126,7 @@ impl Session {
             self.backend.write(&Role::Input(LABELS.into()), bytemuck::cast_slice(&labels))?;
         }
         self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * options.batch_size]))?;
+        self.begin_tables(&set, options.batch_size).await?;
         if let Some(held_out) = validation {
             self.hold(VALIDATION, held_out)?;
         }

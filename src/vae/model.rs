@@ -74,11 +74,22 @@ impl Model {
         if let Some(classes) = self.options.classes {
             return classifier::classify(self, classes, g, p, x);
         }
+        let head = self.head(g, p, x, labels, is_training)?;
+        self.options.latent.posterior(g, p, head, is_training)
+    }
+
+    /// The encoder's last layer: (batch, head).
+    fn head(&self, g: &mut Graph, p: &mut Params, x: Edge, labels: Option<Edge>, is_training: bool) -> Result<Edge> {
         let condition = self.condition(g, p, labels, is_training)?;
         let latent = &self.options.latent;
         let out = Head { size: latent.head(), grid: latent.grid() };
-        let head = self.options.encoder.encode(g, p, "encoder", x, condition, out, self.options.init)?;
-        latent.posterior(g, p, head, is_training)
+        self.options.encoder.encode(g, p, "encoder", x, condition, out, self.options.init)
+    }
+
+    /// The vectors that the latent's codes stand for: (batch·positions, values of a code).
+    pub fn vectors(&self, g: &mut Graph, p: &mut Params, batch: &Batch) -> Result<Edge> {
+        let head = self.head(g, p, batch.x, batch.labels, false)?;
+        self.options.latent.vectors(g, head)
     }
 
     /// p(x|z, labels). z: (batch, latent size); an event of the distribution has x's shape.

@@ -149,6 +149,8 @@ export interface VqLatent {
   commitment?: number;
   /** Codes that fall out of use begin anew as vectors of the batch. Default `true`. */
   restart?: boolean;
+  /** Where codes are at first: at vectors of the first batch (`"batch"`, default), or at the centres of clusters of those of the first batches. */
+  init?: "batch" | "kmeans";
   /** `"cosine"` compares directions alone. Default `"euclidean"`. */
   distance?: "euclidean" | "cosine";
   /** How gradients pass a code; `"rotation"`: Fifty et al. 2024. Default `"straight_through"`. */

@@ -2,7 +2,7 @@
 //! (van den Oord et al. 2017, Appendix A.1):
 //! Nₖ ← γ·Nₖ + (1 − γ)·nₖ, mₖ ← γ·mₖ + (1 − γ)·Σ x, eₖ = mₖ/Nₖ, kept as (N, e), for which it is e ← e + (1 − γ)·(Σ x − nₖ·e)/N.
 //!
-//! Before the first step every code counts as dead. A dead code begins anew as a vector of the batch, drawn by the step's noise, so that tables
+//! Before the first step every code counts as dead, unless the tables were begun at clusters. A dead code begins anew as a vector of the batch, drawn by the step's noise, so that tables
 //! start where the encoder's outputs are; with restarts so does a code whose N has fallen below `DEAD` times an even share.
 
 use crate::error::{Error, Result};
@@ -71,6 +71,11 @@ impl Codebook {
             Update::Gradient => vec![0.0; n],
         };
         vec![(self.table(), table), (COUNTS, vec![-1.0; self.rows()])]
+    }
+
+    /// The states of tables that begin at given values, (levels·codes, size), less the parameter where there is one; `counts`: N of every code.
+    pub fn begun(&self, values: Vec<f32>, counts: Vec<f32>) -> Vec<(&'static str, Vec<f32>)> {
+        vec![(self.table(), values), (COUNTS, counts)]
     }
 
     /// The tables as they stand.

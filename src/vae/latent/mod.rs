@@ -17,6 +17,7 @@ use crate::graph::{Edge, Graph};
 use crate::nn::Params;
 use crate::ops;
 use crate::vae::codes::CodeGrid;
+use crate::vae::codes::codebook::Codebook;
 use crate::vae::model::Model;
 use crate::vae::terms::{Draw, Posterior};
 
@@ -40,6 +41,16 @@ pub trait Latent {
     /// The codes that z is made of, if it is: q then has no noise and a KL that is constant.
     fn codes(&self) -> Option<CodeGrid> {
         None
+    }
+
+    /// The tables that begin at clusters of the encoder's vectors, if the options ask for it.
+    fn clustered(&self) -> Option<&Codebook> {
+        None
+    }
+
+    /// The vectors that codes stand for, from the encoder's last layer: (batch, head) → (batch·positions, size of a code).
+    fn vectors(&self, _: &mut Graph, _head: Edge) -> Result<Edge> {
+        Err(Error::internal("the latent has no tables of codes"))
     }
 
     /// z from its codes: (n, places), whole numbers → (n, size).

@@ -24,6 +24,7 @@ pub struct Vq {
     commitment: f64,
     is_cosine: bool,
     estimator: Estimator,
+    is_clustered: bool,
 }
 
 const CODES: Parameter = Parameter::integer("codes", Default::Number(512.0), 2, 65_536);
@@ -33,12 +34,13 @@ const UPDATE: Parameter = Parameter::choice("update", "ema", &["ema", "gradient"
 const DECAY: Parameter = Parameter::number("decay", Default::Number(0.99), 0.0, 0.999_999);
 const COMMITMENT: Parameter = Parameter::number("commitment", Default::Number(0.25), 0.0, 1e6).live();
 const RESTART: Parameter = Parameter::choice("restart", "true", &["true", "false"]);
+const INIT: Parameter = Parameter::choice("init", "batch", &["batch", "kmeans"]);
 const DISTANCE: Parameter = Parameter::choice("distance", "euclidean", &["euclidean", "cosine"]);
 const GRADIENT: Parameter = Parameter::choice("gradient", "straight_through", &["straight_through", "rotation"]);
 /// Values of all tables.
 const MAX_TABLE: usize = 1 << 24;
 
-const PARAMETERS: &[Parameter] = &[CODES, SIZE, POSITIONS, LEVELS, UPDATE, DECAY, COMMITMENT, RESTART, DISTANCE, GRADIENT];
+const PARAMETERS: &[Parameter] = &[CODES, SIZE, POSITIONS, LEVELS, UPDATE, DECAY, COMMITMENT, RESTART, INIT, DISTANCE, GRADIENT];
 
 pub const KIND: Kind = Kind { kind: "vq", parameters: PARAMETERS, read };
 
@@ -59,7 +61,8 @@ fn read(value: &Value) -> Result<Box<dyn Latent>> {
     let estimator = if f.choice(&GRADIENT)? == "rotation" { Estimator::Rotation } else { Estimator::StraightThrough };
     let restarts = f.flag(&RESTART)?;
     let book = Codebook { codes, size, levels, update, decay: f.number(&DECAY)?, restarts };
-    Ok(Box::new(Vq { book, positions: Positions::read(&f)?, commitment: f.number(&COMMITMENT)?, is_cosine, estimator }))
+    let (positions, commitment, is_clustered) = (Positions::read(&f)?, f.number(&COMMITMENT)?, f.choice(&INIT)? == "kmeans");
+    Ok(Box::new(Vq { book, positions, commitment, is_cosine, estimator, is_clustered }))
 }
 
 impl Vq {
@@ -83,6 +86,16 @@ impl Latent for Vq {
 
     fn codes(&self) -> Option<CodeGrid> {
         Some(self.positions.of(self.book.levels, self.book.codes))
+    }
+
+    fn clustered(&self) -> Option<&Codebook> {
+        self.is_clustered.then_some(&self.book)
+    }
+
+    fn vectors(&self, g: &mut Graph, head: Edge) -> Result<Edge> {
+        let n = g.shape(head).dims()[0] * self.positions.count;
+        let x = ops::reshape(g, head, [n, self.book.size])?;
+        self.compared(g, x)
     }
 
     fn of_codes(&self, g: &mut Graph, p: &mut Params, codes: Edge) -> Result<Edge> {
@@ -129,9 +142,8 @@ impl Latent for Vq {
 
     fn posterior(&self, g: &mut Graph, p: &mut Params, head: Edge, is_training: bool) -> Result<Posterior> {
         let batch = g.shape(head).dims()[0];
-        let (n, size) = (batch * self.positions.count, self.book.size);
-        let x = ops::reshape(g, head, [n, size])?;
-        let x = self.compared(g, x)?;
+        let n = batch * self.positions.count;
+        let x = self.vectors(g, head)?;
         let mut pages = self.book.open(g, p)?;
         let (mut rest, mut sum) = (x, None);
         let (mut indices, mut counts, mut apart, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
