@@ -4,6 +4,6 @@
  * A row is { row: what it is about, column: number or one for each seed, … }, with bar(…) of results.mjs where it is held to something;
  * `ctx` is described in fit.mjs.
  */
-export const EXPERIMENTS = ["elbo-digits", "iwae", "samplers", "conditional", "blur", "balance", "sprites", "emoji"];
+export const EXPERIMENTS = ["elbo-digits", "iwae", "samplers", "conditional", "blur", "balance", "sprites", "emoji", "codes"];
 
 export const load = async (name) => (await import(`./experiments/${name}.mjs`)).default;

@@ -13,6 +13,7 @@ import { resultFile } from "./results.mjs";
  */
 export function makeContext({ Vae, measures, name, long, log }) {
   return {
+    Vae,
     data,
     measures,
     long,
