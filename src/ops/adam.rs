@@ -6,7 +6,7 @@
 //! bias corrections and the largest norm are controls.
 
 use crate::error::{Error, Result};
-use crate::expr::{Env, Program, Scalar, constant, control, input};
+use crate::expr::{Binary, Env, Instr, Program, Scalar, Unary, constant, control, input};
 use crate::graph::{Array, Edge, Graph, Launch, MapLaunch, Op, Operand, View};
 use crate::ops::{Draw, Example};
 use crate::shape::Meta;
@@ -26,8 +26,15 @@ pub const MODEL: Controls =
 pub const AVERAGE_MEMORY: &str = "average_memory";
 /// Gradients are scaled so that their global norm is at most this.
 pub const CLIP_NORM: &str = "clip_norm";
+/// Keeps a zero gradient finite, as in PyTorch's clip_grad_norm_.
+const SMALL_NORM: f64 = 1e-6;
 
-#[derive(Clone, Copy, Debug)]
+/// What clipping multiplies a gradient by whose squares have this sum.
+pub fn clip_factor(largest: f64, squares: f64) -> f64 {
+    (largest / (squares.sqrt() + SMALL_NORM)).min(1.0)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     pub beta1: f64,
     pub beta2: f64,
@@ -44,8 +51,41 @@ impl Adam {
         g.add_ops(std::rc::Rc::new(self), inputs)
     }
 
+    /// The optimiser whose step a program is, if it is one.
+    pub fn of(program: &Program) -> Option<Adam> {
+        let instrs = &program.instrs;
+        let constant = |j: u32| match instrs[j as usize] {
+            Instr::Const(bits) => Some(f64::from_bits(bits)),
+            _ => None,
+        };
+        let is_root = |j: u32| matches!(instrs[j as usize], Instr::Unary(Unary::Sqrt, x) if matches!(instrs[x as usize], Instr::Binary(Binary::Div, ..)));
+        // β₁m, β₂v, and √v̂ + ε.
+        let kept = |k: u32| {
+            instrs.iter().find_map(|instr| match *instr {
+                Instr::Binary(Binary::Mul, a, b) if instrs[a as usize] == Instr::Input(k) => constant(b),
+                _ => None,
+            })
+        };
+        let epsilon = instrs.iter().find_map(|instr| match *instr {
+            Instr::Binary(Binary::Add, a, b) if is_root(a) => constant(b),
+            _ => None,
+        })?;
+        let has = |name: &str| program.controls().any(|control| control == name);
+        let own: Vec<&'static str> = program.controls().filter(|name| ![CLIP_NORM, AVERAGE_MEMORY].contains(name)).collect();
+        let &[rate, first, second, decay] = &own[..] else { return None };
+        let adam = Adam {
+            beta1: kept(1)?,
+            beta2: kept(2)?,
+            epsilon,
+            is_clipped: has(CLIP_NORM),
+            is_averaged: has(AVERAGE_MEMORY),
+            controls: Controls { rate, decay, corrections: [first, second] },
+        };
+        (Program::lower(&adam.roots()) == *program).then_some(adam)
+    }
+
     /// How many states it updates: the first inputs.
-    fn states(&self) -> usize {
+    pub fn states(&self) -> usize {
         3 + usize::from(self.is_averaged)
     }
 
@@ -53,8 +93,7 @@ impl Adam {
         let (w, m, v) = (input(0), input(1), input(2));
         let g = self.states();
         let grad = if self.is_clipped {
-            // The small term keeps a zero gradient finite, as in PyTorch's clip_grad_norm_.
-            let factor = control(CLIP_NORM) / (input(g + 1).sqrt() + 1e-6);
+            let factor = control(CLIP_NORM) / (input(g + 1).sqrt() + SMALL_NORM);
             input(g) * factor.min(&constant(1.0))
         } else {
             input(g)
@@ -121,4 +160,25 @@ pub fn examples() -> Vec<Example> {
         Example::new(averaged, &[&[70], &[70], &[70], &[70], &[70], &[]]).draw(2, positive).draw(5, positive).without_gradient(),
         Example::new(clipped, &[&[300], &[300], &[300], &[300], &[]]).draw(2, positive).draw(4, positive).without_gradient(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_adam_is_told_from_its_program() {
+        let controls = Controls { rate: "r", decay: "d", corrections: ["a", "b"] };
+        for (is_clipped, is_averaged) in [(false, false), (false, true), (true, false), (true, true)] {
+            // 1 − β₁ is β₁, and the two decays are one.
+            for (beta1, beta2) in [(0.9, 0.999), (0.5, 0.9), (0.9, 0.9)] {
+                let adam = Adam { beta1, beta2, epsilon: 1e-8, is_clipped, is_averaged, controls };
+                let program = Program::lower(&adam.roots());
+                assert_eq!(Adam::of(&program), Some(adam));
+                let other = Program::lower(&[adam.roots()[0].clone() * 2.0]);
+                assert_eq!(Adam::of(&other), None);
+            }
+        }
+        assert_eq!(Adam::of(&Program::identity()), None);
+    }
 }

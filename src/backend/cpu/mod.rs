@@ -11,12 +11,14 @@ mod memory;
 mod nearest;
 mod norm;
 mod reduce;
+mod register;
 mod softmax;
 mod store;
 mod table;
 mod tape;
 #[cfg(test)]
 mod trial;
+mod update;
 
 use std::rc::Rc;
 

@@ -2,8 +2,10 @@
 
 use super::memory::{Data, Memory};
 use super::tape::Tape;
+use super::update::Update;
 use crate::error::{Error, Result};
 use crate::expr::{Env, LANES, Program};
+use crate::ops::adam::Adam;
 use crate::plan::{Stage, Target};
 use crate::shape::DType;
 
@@ -13,6 +15,8 @@ pub struct Store {
     sinks: Vec<Sink>,
     /// It writes the kernel's values as they are.
     is_plain: bool,
+    /// It is a step of Adam.
+    update: Option<Update>,
 }
 
 #[derive(Debug)]
@@ -35,7 +39,8 @@ impl Store {
             Sink { cell, base, row: t.row.unwrap_or(0), now: base }
         };
         let is_plain = stage.program == Program::core() && targets[0].place.meta.dtype == DType::F32;
-        Ok(Store { tape, sinks: targets.iter().map(sink).collect(), is_plain })
+        let update = Adam::of(&stage.program).and_then(|adam| Update::new(adam, &tape.operands, memory));
+        Ok(Store { tape, sinks: targets.iter().map(sink).collect(), is_plain, update })
     }
 
     pub fn prepare(&mut self, env: &Env, memory: &Memory) -> Result<()> {
@@ -46,14 +51,23 @@ impl Store {
                 return Err(Error::internal(format!("a target of row {} ends at element {end}, its buffer at {size}", env.row)));
             }
         }
-        self.tape.prepare(env, memory)
+        self.tape.prepare(env, memory)?;
+        if let Some(update) = &mut self.update {
+            update.prepare(env, &self.tape.operands, memory);
+        }
+        Ok(())
     }
 
     /// Runs at all elements of a kernel that has no core.
     pub fn run(&mut self, env: &Env, memory: &mut Memory) {
         for start in (0..self.tape.size).step_by(LANES) {
             let n = LANES.min(self.tape.size - start);
-            self.chunk(env, memory, start, n, &[]);
+            if let Some(update) = &mut self.update {
+                update.step(&self.tape.operands, memory, start, n);
+                self.sinks.iter().zip(&update.next).for_each(|(sink, values)| sink.put(memory, start, values));
+            } else {
+                self.chunk(env, memory, start, n, &[]);
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::plan::Stage;
 pub struct Tape {
     /// The number of elements of the domain.
     pub size: usize,
-    operands: Vec<Access>,
+    pub operands: Vec<Access>,
     code: Lowered,
     /// Its only root is its first operand.
     is_identity: bool,
