@@ -3,15 +3,17 @@ import { createHash } from "node:crypto";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { FUSED, writeFused } from "./fuse.mjs";
 import { Failure, ROOT, isMain, main, output, run, say } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
 const path = (...parts) => join(ROOT, ...parts);
 const WASM = "reparam_bg.wasm";
+const RELAXED = "reparam_relaxed_bg.wasm";
 /** The modules of www/lib that package.json exports. What only one of them needs, a page loads with that one alone. */
 const ENTRIES = ["index", "core", "worker", "sprites", "latents/index", "measures/index"];
 
-/** src/ → build/wasm: the optimised core and its JavaScript glue. Redone only where the compiler's output is new. */
+/** src/ → build/wasm: the optimised core, with relaxed SIMD and without, and its JavaScript glue. Redone only where the compiler's output is new. */
 export function buildWasm() {
   say("compiling the core to WebAssembly");
   run("cargo", ["build", "--locked", "--lib", "--release", "--target", "wasm32-unknown-unknown"]);
@@ -22,10 +24,12 @@ export function buildWasm() {
   if (existsSync(mark) && readFileSync(mark, "utf8") === source) return;
   rmSync(path("build/wasm"), { recursive: true, force: true });
   say("binding and optimising it");
-  const names = ["--remove-name-section", "--remove-producers-section"];
-  run("cargo", ["run", "-q", "--locked", "-p", "tools", "--", "bindgen", "--target", "web", "--out-dir", path("build/wasm"), "--out-name", "reparam", ...names, compiled]);
+  run("cargo", ["run", "-q", "--locked", "-p", "tools", "--", "bindgen", "--target", "web", "--out-dir", path("build/wasm"), "--out-name", "reparam", "--remove-producers-section", compiled]);
   const binary = path("build/wasm", WASM);
-  run(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), "-O3", binary, "-o", binary]);
+  const optimise = (...args) => run(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), ...args, binary, "-o", binary]);
+  optimise("--debuginfo", `--no-inline=${FUSED}`, "-O3");
+  writeFused(binary, path("build/wasm", RELAXED));
+  optimise("--strip-debug");
   writeFileSync(mark, source);
 }
 
@@ -41,8 +45,10 @@ export async function buildLib() {
     output: { dir: path("dist"), cleanDir: true, chunkFileNames: "[name].js", comments: false }, // left readable: minifiers write `./worker.js` in backticks, which not every bundler follows
   });
   cpSync(path("build/lib"), path("dist"), { recursive: true, filter: (name) => statSync(name).isDirectory() || name.endsWith(".d.ts") });
-  copyFileSync(path("build/wasm", WASM), path("dist", WASM));
-  writeFileSync(path("dist", `${WASM}.d.ts`), "/** The address of the file, with a bundler that copies assets. */\ndeclare const url: string;\nexport default url;\n");
+  for (const name of [WASM, RELAXED]) {
+    copyFileSync(path("build/wasm", name), path("dist", name));
+    writeFileSync(path("dist", `${name}.d.ts`), "/** The address of the file, with a bundler that copies assets. */\ndeclare const url: string;\nexport default url;\n");
+  }
   const sizes = readdirSync(path("dist")).filter((name) => /\.(js|wasm)$/.test(name)).map((name) => [name, gzipSync(readFileSync(path("dist", name)), { level: 9 }).length]);
   console.log(sizes.map(([name, bytes]) => `dist/${name}  ${(bytes / 1000).toFixed(1)} kB gzip`).join("\n"));
 }

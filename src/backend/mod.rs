@@ -59,7 +59,7 @@ pub struct Info {
 impl Backend {
     pub async fn create(choice: Choice) -> Result<(Backend, Info)> {
         let cpu = |reason: String| {
-            let info = Info { backend: "cpu", adapter: "WebAssembly SIMD".into(), reason };
+            let info = Info { backend: "cpu", adapter: cpu::Cpu::adapter().into(), reason };
             Ok((Backend::Cpu(cpu::Cpu::new()), info))
         };
         if choice == Choice::Cpu {

@@ -365,7 +365,7 @@ export interface HostOptions {
    * bundlers that cannot find the worker by themselves.
    */
   worker?: boolean | string | URL | (() => Worker);
-  /** The wasm file, `reparam/reparam_bg.wasm`: its URL, its bytes, or the compiled module. */
+  /** The wasm file, `reparam/reparam_bg.wasm` or, where browsers have relaxed SIMD, `reparam/reparam_relaxed_bg.wasm`: its URL, its bytes, or the compiled module. */
   wasm?: WasmSource;
 }
 

@@ -166,6 +166,40 @@ pub fn panels_by_panels(a: &[f32], b: &[f32], depth: usize, c: &mut Output) {
     }
 }
 
+/// Whether products are rounded once, with the sums they go into: a core with relaxed SIMD on a machine that can.
+pub fn rounds_once() -> bool {
+    // (1 + 2⁻¹²)² − 1 = 2⁻¹¹ + 2⁻²⁴, whose last bit a product of its own does not hold.
+    let x = 1.0 + 2.0f32.powi(-12);
+    let mut c = [0.0; 1];
+    let panels = |first: f32, width: usize| -> Vec<f32> {
+        let mut panels = vec![0.0; 2 * width];
+        (panels[0], panels[width]) = (first, x);
+        panels
+    };
+    let (a, b) = (panels(-1.0, MR), panels(1.0, NR));
+    panels_by_panels(&a, &b, 2, &mut Output { data: &mut c, bases: &[0], columns: 1, accumulate: false });
+    c[0] != 2.0f32.powi(-11)
+}
+
+/// Runs each inner loop for about a millisecond. Engines run WebAssembly unoptimised at first, here at a twentieth of the speed, and start
+/// to optimise a function, on another thread, once it has run so long: done while a model is made, it is over before the first step.
+pub fn warm_up() {
+    const DEPTH: usize = 512;
+    const ROWS: usize = 64;
+    let (a, b) = (vec![0.0; ROWS * DEPTH], vec![0.0; panels_size(DEPTH, NR, NR)]);
+    let mut data = vec![0.0; ROWS * NR];
+    let from: Vec<usize> = (0..ROWS).map(|r| r * DEPTH).collect();
+    let to: Vec<usize> = (0..ROWS).map(|r| r * NR).collect();
+    let rows = Rows { data: &a, bases: &from, segments: 1, length: DEPTH, stride: 0 };
+    for accumulate in [false, true] {
+        for _ in 0..4 {
+            let mut c = Output { data: &mut data, bases: &to, columns: NR, accumulate };
+            rows_by_panels(&rows, &b, &mut c);
+            panels_by_panels(&a, &b, DEPTH, &mut c);
+        }
+    }
+}
+
 impl Output<'_> {
     fn clear(&mut self) {
         if !self.accumulate {

@@ -109,7 +109,15 @@ impl Job<'_> {
 
 impl Cpu {
     pub fn new() -> Cpu {
+        if cfg!(target_arch = "wasm32") {
+            gemm::warm_up();
+        }
         Cpu::default()
+    }
+
+    /// What it computes with, as far as results depend on it.
+    pub fn adapter() -> &'static str {
+        if gemm::rounds_once() { "WebAssembly SIMD, fused multiply-add" } else { "WebAssembly SIMD" }
     }
 
     /// Makes a plan ready to run: its own buffers are created, and those it shares by name where they do not exist, all zero.

@@ -1,7 +1,7 @@
 //! Four numbers in a vector register, and the one operation that products of matrices are made of.
 //!
-//! Written with intrinsics where there are any, because relaxed SIMD's multiply-add is reached in no other way: with it the products of
-//! `gemm` ran at 44–47 GFLOP/s in Chromium 156 on x86-64, without it at 36–38 (one thread).
+//! Written with intrinsics where there are any: LLVM 21's own vectors were some 5 % slower in Chromium 156 on x86-64. The build makes a
+//! second core whose inner loops of `gemm` multiply and add in one instruction (`scripts/fuse.mjs`): 44–47 GFLOP/s there, not 36–38.
 
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32 as wasm;
@@ -27,13 +27,10 @@ impl F32x4 {
         *to = bytemuck::cast(self.0);
     }
 
-    /// a · b + self, rounded once by the build with relaxed SIMD on a machine that can, else twice.
+    /// self + a · b
     #[inline(always)]
     pub fn add_product(self, a: F32x4, b: F32x4) -> F32x4 {
-        #[cfg(target_feature = "relaxed-simd")]
-        return F32x4(wasm::f32x4_relaxed_madd(a.0, b.0, self.0));
-        #[cfg(not(target_feature = "relaxed-simd"))]
-        return F32x4(wasm::f32x4_add(self.0, wasm::f32x4_mul(a.0, b.0)));
+        F32x4(wasm::f32x4_add(self.0, wasm::f32x4_mul(a.0, b.0)))
     }
 }
 
