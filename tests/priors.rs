@@ -26,9 +26,10 @@ fn draw(stream: u32, i: usize) -> f32 {
     rng::normal(rng::word([3, 1], stream, 0, i as u32))
 }
 
-/// A model whose codes stand on a grid of 3×4, or in a row of 5.
-fn model(latent: Value, has_grid: bool) -> Model {
-    let encoder = if has_grid { json!({ "kind": "conv", "channels": [3, 4] }) } else { json!({ "kind": "mlp", "hidden": [4] }) };
+/// A model whose codes stand on what convolutions of such channels leave of 12×16, or in a row.
+fn model(latent: Value, channels: &[usize]) -> Model {
+    let encoder =
+        if channels.is_empty() { json!({ "kind": "mlp", "hidden": [4] }) } else { json!({ "kind": "conv", "channels": channels }) };
     let options = json!({
         "input": { "kind": "image", "height": 12, "width": 16, "channels": 1 },
         "encoder": encoder,
@@ -40,9 +41,10 @@ fn model(latent: Value, has_grid: bool) -> Model {
 
 fn models() -> Vec<Model> {
     vec![
-        model(json!({ "kind": "vq", "codes": 7, "size": 2 }), true),
-        model(json!({ "kind": "vq", "codes": 5, "size": 2, "levels": 3 }), true),
-        model(json!({ "kind": "fsq", "levels": [3, 2], "positions": 5 }), false),
+        model(json!({ "kind": "vq", "codes": 7, "size": 2 }), &[3, 4]),
+        model(json!({ "kind": "vq", "codes": 5, "size": 2, "levels": 3 }), &[3, 4]),
+        model(json!({ "kind": "vq2", "codes": 5, "size": 2 }), &[4]),
+        model(json!({ "kind": "fsq", "levels": [3, 2], "positions": 5 }), &[]),
     ]
 }
 
@@ -442,6 +444,7 @@ fn a_cosine_quantiser_of_several_tables_decodes_its_own_codes() {
     for latent in [
         json!({ "kind": "vq", "codes": 16, "size": 4, "distance": "cosine" }),
         json!({ "kind": "vq", "codes": 8, "size": 4, "levels": 3, "update": "gradient" }),
+        json!({ "kind": "vq2", "codes": 8, "size": 4 }),
         json!({ "kind": "fsq", "levels": [5, 4, 3] }),
     ] {
         let mut s = wait(create(&with(coded(), json!({ "latent": latent.clone() })), Choice::Cpu));

@@ -132,6 +132,7 @@ fn every_bad_option_of_a_model_is_refused_by_its_path() {
         (mlp_with("objective", json!({ "kind": "elbo", "beta": -1 })), "objective.beta"),
         (mlp_with("objective", json!({ "kind": "elbo", "Beta": 1 })), "objective.Beta"),
         (mlp_with("init", json!("zeros")), "init"),
+        (mlp_with("latent", json!({ "kind": "vq2" })), "latent.kind"),
         (mlp_with("seed", json!(-1)), "seed"),
         (mlp_with("seed", json!(0.5)), "seed"),
         (mlp_with("seed", json!(1e300)), "seed"),

@@ -41,6 +41,7 @@ pub fn latents() -> Vec<Value> {
         json!({ "latent": { "kind": "vq", "codes": 16, "size": 4, "positions": 3 } }),
         json!({ "latent": { "kind": "vq", "codes": 8, "size": 4, "positions": 3, "levels": 2, "update": "gradient", "gradient": "rotation" } }),
         with(grid(), json!({ "latent": { "kind": "vq", "codes": 16, "size": 4, "distance": "cosine" } })),
+        with(grid(), json!({ "latent": { "kind": "vq2", "codes": 16, "size": 4 } })),
         json!({ "latent": { "kind": "fsq", "levels": [5, 4, 3], "positions": 4 } }),
         with(grid(), json!({ "latent": { "kind": "fsq", "levels": [5, 4] }, "condition": { "classes": 4 } })),
     ]

@@ -149,7 +149,7 @@ test("the catalogue names what the options take, with defaults inside their rang
   const catalogue = await lab.run(({ Vae }) => Vae.catalogue());
   const kinds = (section) => catalogue[section].map(({ kind }) => kind);
   assert.deepEqual(kinds("encoder"), ["mlp", "conv", "residual"]);
-  assert.deepEqual(kinds("latent"), ["gaussian", "categorical", "ladder", "vq", "fsq"]);
+  assert.deepEqual(kinds("latent"), ["gaussian", "categorical", "ladder", "vq", "vq2", "fsq"]);
   assert.deepEqual(kinds("likelihood"), ["bernoulli", "gaussian", "continuous_bernoulli", "laplace", "logistic", "logistic_mixture", "categorical"]);
   assert.deepEqual(kinds("objective"), ["elbo", "autoencoder", "tcvae", "factor", "dip", "infovae", "wae", "iwae", "rae"]);
   assert.deepEqual(kinds("balance"), ["constant", "linear", "cyclical", "free_bits", "capacity", "target", "geco"]);

@@ -21,6 +21,9 @@ const options = {
 ({ ...options, encoder: { kind: "residual", channels: [32, 64], groups: 4 } }) satisfies VaeOptions;
 ({ ...options, latent: { kind: "vq", codes: 64, restart: false, gradient: "rotation" } }) satisfies VaeOptions;
 ({ ...options, latent: { kind: "fsq", levels: [8, 5, 5, 5] } }) satisfies VaeOptions;
+({ ...options, latent: { kind: "vq2", codes: 64, distance: "cosine" } }) satisfies VaeOptions;
+// @ts-expect-error: codes on two grids stand on those
+({ ...options, latent: { kind: "vq2", positions: 4 } }) satisfies VaeOptions;
 // @ts-expect-error: the levels of a table of codes are a number
 ({ ...options, latent: { kind: "vq", levels: [8, 5] } }) satisfies VaeOptions;
 // @ts-expect-error: a norm of images alone

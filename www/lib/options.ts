@@ -100,7 +100,7 @@ export interface Residual {
   groups?: number;
 }
 
-export type Latent = GaussianLatent | CategoricalLatent | LadderLatent | VqLatent | FsqLatent;
+export type Latent = GaussianLatent | CategoricalLatent | LadderLatent | VqLatent | Vq2Latent | FsqLatent;
 /** q(z|x) a diagonal Normal of `size` dimensions, p(z) standard Normal, unless a flow or a learnt prior says otherwise. */
 export interface GaussianLatent {
   kind: "gaussian";
@@ -155,6 +155,14 @@ export interface VqLatent {
   distance?: "euclidean" | "cosine";
   /** How gradients pass a code; `"rotation"`: Fifty et al. 2024. Default `"straight_through"`. */
   gradient?: "straight_through" | "rotation";
+}
+/**
+ * Codes on two grids (Razavi et al. 2019, VQ-VAE-2): the one that the encoder's convolutions end in, of even sides, for details, and one of half its
+ * rows and columns for what is far-reaching, each with a table of `codes`. z is the coarse vectors, then the fine ones; the codes of an
+ * example are those of the coarse grid in raster order, each followed by the four fine ones on it. The prior is uniform.
+ */
+export interface Vq2Latent extends Omit<VqLatent, "kind" | "positions" | "levels" | "init"> {
+  kind: "vq2";
 }
 /**
  * Every vector has a dimension for each of `levels`, rounded to that many values (Mentzer et al. 2023): as many codes as the product of

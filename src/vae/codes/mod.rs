@@ -1,9 +1,10 @@
 //! Codes: what discrete latents share. A grid of vectors is replaced by a code for each vector; how gradients pass is in `estimator`, the table
-//! of learnt codes in `codebook`, what the codes say in `usage`, where they stand in `grid`.
+//! of learnt codes in `codebook`, the search in it in `quantiser`, what the codes say in `usage`, where they stand in `grid`.
 
 pub mod codebook;
 pub mod estimator;
 mod grid;
+pub mod quantiser;
 pub mod usage;
 
 pub use grid::CodeGrid;
@@ -19,7 +20,7 @@ use crate::vae::terms::{Draw, Posterior};
 pub const POSITIONS: Parameter = Parameter::integer("positions", Default::Absent, 1, 4096);
 const USUAL_POSITIONS: usize = 8;
 /// Values of one z.
-const MAX_SIZE: usize = 1 << 20;
+pub const MAX_SIZE: usize = 1 << 20;
 
 /// Where the vectors of one example stand.
 #[derive(Clone, Copy, Debug, PartialEq)]

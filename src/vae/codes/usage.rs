@@ -15,13 +15,13 @@ pub fn counts(g: &mut Graph, index: Edge, codes: usize) -> Result<Edge> {
     g.add_op(ScatterAdd { rows: codes }, &[index, ones])
 }
 
-/// `perplexity` and `usage`, for the report of a step, from the counts of each table.
-pub fn shown(g: &mut Graph, counts: &[Edge], n: usize, batch: usize) -> Result<Vec<(&'static str, Amount)>> {
+/// `perplexity` and `usage`, for the report of a step, from the counts of each table and the number of its vectors.
+pub fn shown(g: &mut Graph, counts: &[(Edge, usize)], batch: usize) -> Result<Vec<(&'static str, Amount)>> {
     let (mut entropies, mut parts) = (Vec::new(), Vec::new());
-    for counts in counts {
+    for (counts, n) in counts {
         let codes = g.shape(*counts).size();
         let flat = ops::reshape(g, *counts, [codes])?;
-        let part = input(0) / n as f64;
+        let part = input(0) / *n as f64;
         let entropy = ops::map(g, -(&part * part.max(&constant(1e-30)).log()), &[flat])?;
         let entropy = ops::sum(g, entropy, &[0])?;
         entropies.push(ops::reshape(g, entropy, [1])?);

@@ -127,7 +127,7 @@ impl Latent for Fsq {
         if is_training {
             let index = ops::index(g, number)?;
             let counts = usage::counts(g, index, self.n_codes())?;
-            beside.shown = usage::shown(g, &[counts], n, batch)?;
+            beside.shown = usage::shown(g, &[(counts, n)], batch)?;
         }
         Ok(Posterior { mean, normal: None, outputs: vec![("mean", mean), ("indices", indices)], parts: Vec::new(), beside })
     }

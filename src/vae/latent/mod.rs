@@ -7,6 +7,7 @@ mod gaussian;
 mod ladder;
 mod prior;
 mod vq;
+mod vq2;
 
 use serde_json::Value;
 
@@ -110,7 +111,7 @@ pub struct Kind {
     pub read: fn(&Value) -> Result<Box<dyn Latent>>,
 }
 
-pub const REGISTRY: &[Kind] = &[gaussian::KIND, categorical::KIND, ladder::KIND, vq::KIND, fsq::KIND];
+pub const REGISTRY: &[Kind] = &[gaussian::KIND, categorical::KIND, ladder::KIND, vq::KIND, vq2::KIND, fsq::KIND];
 
 /// The words of `flow` and `prior` inside a Gaussian latent, for the catalogue.
 pub fn catalogue() -> (Vec<Value>, Vec<Value>) {
