@@ -2,6 +2,7 @@
 // x: (BATCH, H, W, CI); dy: (BATCH, OH, OW, CO); dw: (KH, KW, CI, CO), or (KH, KW, CO, CI) with W_SWAPPED.
 // For each tap (z) a product with a long sum and few results: its lines are the image rows (b, oh), shared out among the SPLIT threads of
 // a tile. With few channels (MERGED) z is a row kh of the window instead, and (kw, ci) are rows of the product: they are neighbours in x.
+// With SUM_X or SUM_DY the sum over all pixels of x or dy follows behind dw: one more z, SUM_Z.
 // The tile is that of gemm.wgsl.
 
 #import gemm
@@ -42,8 +43,23 @@ fn emit(z: u32, row: u32, col: u32, value: f32) {
   let ci = row;
 #end
 #if W_SWAPPED
-  store((tap * CO + col) * CI + ci, value);
+  let at = (tap * CO + col) * CI + ci;
 #else
-  store((tap * CI + ci) * CO + col, value);
+  let at = (tap * CI + ci) * CO + col;
+#end
+#if SUMS
+  let is_sum = z == SUM_Z;
+#if SUM_A
+  let is_kept = (col == 0u) & (row < CI);
+  let channel = row;
+#else
+  let is_kept = row == 0u;
+  let channel = col;
+#end
+  if (!is_sum | is_kept) {
+    store(select(at, KH * KW * CI * CO + channel, is_sum), value);
+  }
+#else
+  store(at, value);
 #end
 }

@@ -10,6 +10,8 @@
 //   where B does, first k, end of k). With TALL_EDGE, `exists(k, row)` says whether an element of A does.
 //
 // With ONES the last row of A is not stored and all ones, so that the last row of C is the sum of B's rows.
+// With SUMS the product SUM_Z is no product: its column 0 (SUM_A) or its row 0 (SUM_B) is the sum of all rows of A, or B, as they are stored:
+// SUM_LINES × SUM_WIDTH of them, each of SUM_ROW neighbours.
 //
 // B[k, col] is at start + k · B_ROW + col, or with TB at start + col · B_ROW + k; one column is stored along k. `emit(z, row, col, value)`
 // takes the results.
@@ -52,7 +54,56 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #if TALL
+#if SUMS
+  if (z == SUM_Z) {
+#if SUM_A
+    let first = select(SUM_LINES, at.z, col0 == 0u);
+#else
+    let first = select(SUM_LINES, at.z, row0 == 0u);
+#end
+    for (var line = first; line < SUM_LINES; line += SPLIT) {
+#if SUM_A
+#for p in ROW_QUADS
+      var s$p = vec4<f32>();
+#end
+      for (var k = line * SUM_WIDTH; k < (line + 1u) * SUM_WIDTH; k++) {
+#for p in ROW_QUADS
+#if ONE_ROW
+        s$p.x += load_a(k * SUM_ROW + row0);
+#else
+        s$p += load_a_x4(k * SUM_ROW + row0 + $pu * 4u);
+#end
+#end
+      }
+#for p in ROW_QUADS
+#for s in ROW_SUB
+      c$p$s0 += s$p[$s];
+#end
+#end
+#else
+#for q in QUADS
+      var s$q = Part();
+#end
+      for (var k = line * SUM_WIDTH; k < (line + 1u) * SUM_WIDTH; k++) {
+#for q in QUADS
+#if ONE_COL
+        s$q += load_b(k);
+#else
+        s$q += load_b_x4(k * SUM_ROW + col0 + $qu * 4u);
+#end
+#end
+      }
+#for q in QUADS
+      c00$q += s$q;
+#end
+#end
+    }
+  }
+  // No line is left for it.
+  for (var line = select(at.z, LINES, z == SUM_Z); line < LINES; line += SPLIT) {
+#else
   for (var line = at.z; line < LINES; line += SPLIT) {
+#end
     let run = span(z, line);
     let a = run.x + row0;
     let b = run.y;

@@ -103,12 +103,12 @@ fn build(g: &mut Graph, case: &Value, x: &[Edge]) -> Result<Edge> {
         "max" => binary(g, Binary::Max),
         "pow" => binary(g, Binary::Pow),
         "matmul" => ops::matmul(g, x[0], x[1], flag("ta"), flag("tb")),
-        "conv2d" => ops::conv2d(g, x[0], x[1], size("stride"), size("padding")),
+        "conv2d" => ops::conv2d(g, x[0], x[1], None, size("stride"), size("padding")),
         "conv_transpose2d" => {
             let (image, kernel) = (g.shape(x[0]).dims().to_vec(), g.shape(x[1]).dims().to_vec());
             // PyTorch's rule: (len − 1)·stride − 2·padding + kernel + output padding
             let out = |d: usize| (image[d] - 1) * size("stride") + kernel[d - 1] + size("output_padding") - 2 * size("padding");
-            ops::conv_transpose2d(g, x[0], x[1], size("stride"), size("padding"), (out(1), out(2)))
+            ops::conv_transpose2d(g, x[0], x[1], None, size("stride"), size("padding"), (out(1), out(2)))
         }
         "upsample" => ops::upsample(g, x[0], size("factor")),
         "reduce_sum" => ops::sum(g, x[0], &sizes(&params["axes"])),

@@ -46,8 +46,8 @@ pub fn conv(g: &mut Graph, p: &mut Params, layer: &Layer, x: Edge, window: Windo
         [kernel, kernel, channels, out],
         law(kernel * kernel * channels, kernel * kernel * out),
     )?;
-    let y = ops::conv2d(g, x, w, stride, padding)?;
-    add_bias(g, p, name, y, out)
+    let b = p.get_beside(g, &format!("{name}.bias"), [out])?;
+    ops::conv2d(g, x, w, Some(b), stride, padding)
 }
 
 /// x: (batch, rows, cols, in) → (batch, size.0, size.1, out)
@@ -58,8 +58,8 @@ pub fn conv_transpose(g: &mut Graph, p: &mut Params, layer: &Layer, x: Edge, win
     // Each output is reached by kernel²/stride² weights a channel.
     let reach = (kernel * kernel).div_ceil(stride * stride);
     let w = p.get(g, &format!("{name}.weight"), [kernel, kernel, channels, out], law(reach * channels, reach * out))?;
-    let y = ops::conv_transpose2d(g, x, w, stride, padding, size)?;
-    add_bias(g, p, name, y, out)
+    let b = p.get_beside(g, &format!("{name}.bias"), [out])?;
+    ops::conv_transpose2d(g, x, w, Some(b), stride, padding, size)
 }
 
 /// (batch, …) → (batch, rest)
@@ -72,9 +72,4 @@ pub fn flatten(g: &mut Graph, x: Edge) -> Result<Edge> {
 pub fn activate(g: &mut Graph, x: Edge, activation: &str) -> Result<Edge> {
     let expr = ops::map::activation(activation).ok_or_else(|| Error::internal(format!("no activation {activation}")))?;
     ops::map(g, expr, &[x])
-}
-
-fn add_bias(g: &mut Graph, p: &mut Params, name: &str, y: Edge, out: usize) -> Result<Edge> {
-    let bias = p.get(g, &format!("{name}.bias"), [out], Init::Zeros)?;
-    ops::add(g, y, bias)
 }

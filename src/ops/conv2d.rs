@@ -3,12 +3,14 @@
 //! The geometry joins a large image (batch, height, width, wide) and a small one (batch, rows, cols, narrow) by
 //! h = i·stride + p − padding and w = j·stride + q − padding for a kernel (p, q):
 //! convolution sums from large to small, transposed convolution from small to large, the weight gradient over both.
-//! Weights are (kernel height, kernel width, channels in, channels out), or with the last two swapped.
+//! Weights are (kernel height, kernel width, channels in, channels out), or with the last two swapped. A bias (channels out) may be added;
+//! its gradient is computed beside that of the weights.
 
 use crate::error::{Error, Result};
-use crate::expr::Env;
-use crate::graph::{Array, Core, CoreInput, Edge, Graph, Launch, Op, Vjp};
+use crate::expr::{Env, Scalar, core, input};
+use crate::graph::{Array, Core, CoreInput, Edge, Graph, Launch, Op, Operand, View, Vjp};
 use crate::ops::Example;
+use crate::ops::reshape::piece;
 use crate::shape::{Meta, Shape};
 
 /// y: (batch, rows, cols, channels out), rows = ⌊(height + 2·padding − kernel height)/stride⌋ + 1.
@@ -28,23 +30,42 @@ pub struct ConvTranspose2d {
     pub is_swapped: bool,
 }
 
-/// The gradient of the weights from the large image and the small one.
+/// The gradient of the weights from the large image and the small one. With `sums` also that of the bias, the sum over the pixels of the
+/// image that is the gradient of y: one flat value then, the weights' and behind it the bias's.
 #[derive(Debug)]
 struct Conv2dDw {
     stride: usize,
     padding: usize,
     kernel: (usize, usize),
     is_swapped: bool,
+    sums: Option<Side>,
 }
 
-/// x: (batch, height, width, in), w: (kernel height, kernel width, in, out).
-pub fn conv2d(g: &mut Graph, x: Edge, w: Edge, stride: usize, padding: usize) -> Result<Edge> {
-    g.add_op(Conv2d { stride, padding, is_swapped: false }, &[x, w])
+/// One of the two images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Large,
+    Small,
 }
 
-/// x: (batch, rows, cols, in), w: (kernel height, kernel width, in, out), y: (batch, size.0, size.1, out).
-pub fn conv_transpose2d(g: &mut Graph, x: Edge, w: Edge, stride: usize, padding: usize, size: (usize, usize)) -> Result<Edge> {
-    g.add_op(ConvTranspose2d { stride, padding, size, is_swapped: false }, &[x, w])
+/// x: (batch, height, width, in), w: (kernel height, kernel width, in, out), b: (out).
+pub fn conv2d(g: &mut Graph, x: Edge, w: Edge, b: Option<Edge>, stride: usize, padding: usize) -> Result<Edge> {
+    let inputs: Vec<Edge> = [x, w].into_iter().chain(b).collect();
+    g.add_op(Conv2d { stride, padding, is_swapped: false }, &inputs)
+}
+
+/// x: (batch, rows, cols, in), w: (kernel height, kernel width, in, out), b: (out), y: (batch, size.0, size.1, out).
+pub fn conv_transpose2d(
+    g: &mut Graph,
+    x: Edge,
+    w: Edge,
+    b: Option<Edge>,
+    stride: usize,
+    padding: usize,
+    size: (usize, usize),
+) -> Result<Edge> {
+    let inputs: Vec<Edge> = [x, w].into_iter().chain(b).collect();
+    g.add_op(ConvTranspose2d { stride, padding, size, is_swapped: false }, &inputs)
 }
 
 /// The number of rows (or columns) that a convolution leaves of `len`, or `None` where its kernel does not fit.
@@ -132,6 +153,34 @@ fn channels(op: &'static str, x: &Shape, w: &Shape, in_x: usize, in_w: usize) ->
     if in_x == in_w { Ok(()) } else { Err(Error::shape(op, format!("x is {x} with {in_x} channels, w is {w} for {in_w}"))) }
 }
 
+/// The bias, where there is one, has a value for each channel of y.
+fn bias(op: &'static str, inputs: &[&Meta], channels: usize) -> Result<()> {
+    match inputs.get(2) {
+        Some(b) if b.shape.dims() != [channels] => Err(Error::shape(op, format!("b is {}, wants {channels} values", b.shape))),
+        _ => Ok(()),
+    }
+}
+
+/// What is done with each sum: the bias is added.
+fn store(inputs: &[&Meta], y: &Shape) -> Option<(Vec<Operand>, Scalar)> {
+    inputs.get(2).map(|b| (vec![Operand { input: 2, view: View::broadcast(&b.shape, y) }], core() + input(0)))
+}
+
+/// y begins with the bias at every pixel.
+fn biased(inputs: &[&Array], y: &Shape) -> Array {
+    let Some(b) = inputs.get(2) else { return Array::zeros(y.clone()) };
+    Array::from_fn(y.clone(), |i| b.data[i % b.data.len()])
+}
+
+/// The gradients of the weights and of the bias, where there is one; `images` are the large one and the small one.
+fn parameters(g: &mut Graph, at: &Vjp, dw: Conv2dDw, images: [Edge; 2]) -> Result<Vec<Option<Edge>>> {
+    let Some(b) = at.inputs.get(2) else { return Ok(vec![Some(g.add_op(Conv2dDw { sums: None, ..dw }, &images)?)]) };
+    let (w, b) = (g.shape(at.inputs[1]).clone(), g.shape(*b).clone());
+    let both = g.add_op(dw, &images)?;
+    let size = w.size();
+    Ok(vec![Some(piece(g, both, 0, w)?), Some(piece(g, both, size, b)?)])
+}
+
 impl Conv2d {
     fn sizes(&self, x: &Shape, weight: &Shape) -> Result<Sizes> {
         let [batch, h, w, wide] = image("conv2d", x)?;
@@ -153,22 +202,24 @@ impl Op for Conv2d {
 
     fn shape(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let s = self.sizes(&inputs[0].shape, &inputs[1].shape)?;
+        bias("conv2d", inputs, s.narrow)?;
         Ok(vec![Meta::f32([s.batch, s.rows, s.cols, s.narrow])])
     }
 
     fn vjp(&self, g: &mut Graph, at: &Vjp) -> Result<Vec<Option<Edge>>> {
-        let Some(dy) = at.dy[0] else { return Ok(vec![None, None]) };
+        let Some(dy) = at.dy[0] else { return Ok(vec![None; at.inputs.len()]) };
         let &Conv2d { stride, padding, is_swapped } = self;
         let s = self.sizes(g.shape(at.inputs[0]), g.shape(at.inputs[1]))?;
         let dx = g.add_op(ConvTranspose2d { stride, padding, size: (s.h, s.w), is_swapped: !is_swapped }, &[dy, at.inputs[1]])?;
-        let dw = g.add_op(Conv2dDw { stride, padding, kernel: (s.kh, s.kw), is_swapped }, &[at.inputs[0], dy])?;
-        Ok(vec![Some(dx), Some(dw)])
+        let dw = Conv2dDw { stride, padding, kernel: (s.kh, s.kw), is_swapped, sums: Some(Side::Small) };
+        let dw = parameters(g, at, dw, [at.inputs[0], dy])?;
+        Ok([vec![Some(dx)], dw].concat())
     }
 
     fn eval(&self, _: &Env, inputs: &[&Array], outputs: &[Meta]) -> Vec<Array> {
         let (x, w) = (inputs[0], inputs[1]);
         let s = self.sizes(&x.shape, &w.shape).expect("shapes were checked when the node was added");
-        let mut y = Array::zeros(outputs[0].shape.clone());
+        let mut y = biased(inputs, &outputs[0].shape);
         s.pairs(|large, small, p, q| {
             for o in 0..s.narrow {
                 for c in 0..s.wide {
@@ -191,7 +242,7 @@ impl Op for Conv2d {
             consts: s.consts(false, self.is_swapped),
             inputs: vec![CoreInput::new("x", 0), CoreInput::new("w", 1)],
             domain: outputs[0].shape.clone(),
-            store: None,
+            store: store(inputs, &outputs[0].shape),
             row: None,
             items: [s.narrow as u32, (s.batch * s.rows * s.cols) as u32, 1],
         })
@@ -221,22 +272,24 @@ impl Op for ConvTranspose2d {
 
     fn shape(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let s = self.sizes(&inputs[0].shape, &inputs[1].shape)?;
+        bias("conv_transpose2d", inputs, s.wide)?;
         Ok(vec![Meta::f32([s.batch, s.h, s.w, s.wide])])
     }
 
     fn vjp(&self, g: &mut Graph, at: &Vjp) -> Result<Vec<Option<Edge>>> {
-        let Some(dy) = at.dy[0] else { return Ok(vec![None, None]) };
+        let Some(dy) = at.dy[0] else { return Ok(vec![None; at.inputs.len()]) };
         let &ConvTranspose2d { stride, padding, is_swapped, .. } = self;
         let s = self.sizes(g.shape(at.inputs[0]), g.shape(at.inputs[1]))?;
         let dx = g.add_op(Conv2d { stride, padding, is_swapped: !is_swapped }, &[dy, at.inputs[1]])?;
-        let dw = g.add_op(Conv2dDw { stride, padding, kernel: (s.kh, s.kw), is_swapped: !is_swapped }, &[dy, at.inputs[0]])?;
-        Ok(vec![Some(dx), Some(dw)])
+        let dw = Conv2dDw { stride, padding, kernel: (s.kh, s.kw), is_swapped: !is_swapped, sums: Some(Side::Large) };
+        let dw = parameters(g, at, dw, [dy, at.inputs[0]])?;
+        Ok([vec![Some(dx)], dw].concat())
     }
 
     fn eval(&self, _: &Env, inputs: &[&Array], outputs: &[Meta]) -> Vec<Array> {
         let (x, w) = (inputs[0], inputs[1]);
         let s = self.sizes(&x.shape, &w.shape).expect("shapes were checked when the node was added");
-        let mut y = Array::zeros(outputs[0].shape.clone());
+        let mut y = biased(inputs, &outputs[0].shape);
         s.pairs(|large, small, p, q| {
             for c in 0..s.wide {
                 for o in 0..s.narrow {
@@ -259,7 +312,7 @@ impl Op for ConvTranspose2d {
             consts: s.consts(true, self.is_swapped),
             inputs: vec![CoreInput::new("x", 0), CoreInput::new("w", 1)],
             domain: outputs[0].shape.clone(),
-            store: None,
+            store: store(inputs, &outputs[0].shape),
             row: None,
             items: [s.wide as u32, (s.batch * s.h * s.w) as u32, 1],
         })
@@ -282,7 +335,11 @@ impl Op for Conv2dDw {
     fn shape(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let s = self.sizes(&inputs[0].shape, &inputs[1].shape)?;
         let (a, b) = if self.is_swapped { (s.narrow, s.wide) } else { (s.wide, s.narrow) };
-        Ok(vec![Meta::f32([s.kh, s.kw, a, b])])
+        Ok(vec![match self.sums {
+            None => Meta::f32([s.kh, s.kw, a, b]),
+            Some(Side::Large) => Meta::f32([s.kh * s.kw * a * b + s.wide]),
+            Some(Side::Small) => Meta::f32([s.kh * s.kw * a * b + s.narrow]),
+        }])
     }
 
     fn eval(&self, _: &Env, inputs: &[&Array], outputs: &[Meta]) -> Vec<Array> {
@@ -301,14 +358,26 @@ impl Op for Conv2dDw {
                 }
             }
         });
+        let summed = self.sums.map(|side| match side {
+            Side::Large => (x, s.wide),
+            Side::Small => (dy, s.narrow),
+        });
+        if let Some((image, channels)) = summed {
+            let start = s.kh * s.kw * s.wide * s.narrow;
+            image.data.iter().enumerate().for_each(|(i, value)| dw.data[start + i % channels] += value);
+        }
         vec![dw]
     }
 
     fn launch(&self, inputs: &[&Meta], outputs: &[Meta]) -> Launch {
         let s = self.sizes(&inputs[0].shape, &inputs[1].shape).expect("shapes were checked when the node was added");
+        let mut consts = s.consts(false, self.is_swapped);
+        consts.extend(
+            [("SUM_X", self.sums == Some(Side::Large)), ("SUM_DY", self.sums == Some(Side::Small))].map(|(n, v)| (n, u32::from(v))),
+        );
         Launch::Core(Core {
             shader: "conv2d_dw",
-            consts: s.consts(false, self.is_swapped),
+            consts,
             inputs: vec![CoreInput::new("x", 0), CoreInput::new("dy", 1)],
             domain: outputs[0].shape.clone(),
             store: None,
@@ -330,6 +399,10 @@ pub fn examples() -> Vec<Example> {
         ((3, 6, 6), (3, 3), (8, 1), 2, 1),
         ((1, 3, 3), (4, 4), (5, 2), 2, 1),
         ((2, 17, 9), (5, 5), (6, 20), 1, 2),
+        ((2, 7, 5), (3, 3), (10, 6), 2, 1),
+        ((2, 7, 9), (4, 4), (2, 4), 2, 1),
+        ((1, 6, 6), (1, 1), (1, 3), 1, 0),
+        ((2, 9, 9), (3, 3), (70, 12), 2, 1),
     ];
     for ((batch, h, w), (kh, kw), (wide, narrow), stride, padding) in cases {
         let fit = |len, k| convolved(len, k, stride, padding).expect("the kernel fits");
@@ -337,12 +410,19 @@ pub fn examples() -> Vec<Example> {
         for is_swapped in [false, true] {
             let kernel = |from: usize, to: usize| if is_swapped { [kh, kw, to, from] } else { [kh, kw, from, to] };
             list.push(Example::new(Conv2d { stride, padding, is_swapped }, &[&large, &kernel(wide, narrow)]));
+            list.push(Example::new(Conv2d { stride, padding, is_swapped }, &[&large, &kernel(wide, narrow), &[narrow]]));
             list.push(Example::new(
                 ConvTranspose2d { stride, padding, size: (h, w), is_swapped },
                 &[&small, &kernel(narrow, wide)],
             ));
-            let dw = Conv2dDw { stride, padding, kernel: (kh, kw), is_swapped };
-            list.push(Example::new(dw, &[&large, &small]).without_gradient());
+            list.push(Example::new(
+                ConvTranspose2d { stride, padding, size: (h, w), is_swapped },
+                &[&small, &kernel(narrow, wide), &[wide]],
+            ));
+            for sums in [None, Some(Side::Large), Some(Side::Small)] {
+                let dw = Conv2dDw { stride, padding, kernel: (kh, kw), is_swapped, sums };
+                list.push(Example::new(dw, &[&large, &small]).without_gradient());
+            }
         }
     }
     list

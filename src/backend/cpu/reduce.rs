@@ -14,9 +14,17 @@ const LANES: usize = 16;
 pub fn reduce(job: &mut Job) {
     let [outer, count, inner, kind] = job.sizes(["OUTER", "COUNT", "INNER", "KIND"]);
     if kind == 0 {
-        fold(job, [outer, count, inner], 0.0, |a, b| a + b, |a, b| a + b);
+        fold(job, 0, 0, [outer, count, inner], 0.0, |a, b| a + b, |a, b| a + b);
     } else {
-        fold(job, [outer, count, inner], f32::NEG_INFINITY, |a, b| if b > a { b } else { a }, |a, b| if b > a { b } else { a });
+        fold(
+            job,
+            0,
+            0,
+            [outer, count, inner],
+            f32::NEG_INFINITY,
+            |a, b| if b > a { b } else { a },
+            |a, b| if b > a { b } else { a },
+        );
     }
 }
 
@@ -34,7 +42,20 @@ pub fn totals(job: &mut Job) {
     }
 }
 
-fn fold(job: &mut Job, [outer, count, inner]: [usize; 3], empty: f32, f: impl Fn(f32, f32) -> f32, wide: impl Fn(f64, f64) -> f64) {
+/// Σ over `count` of input `load`, seen as (count, inner), to the places from `start` on.
+pub fn sum_rows(job: &mut Job, load: usize, start: usize, [count, inner]: [usize; 2]) {
+    fold(job, load, start, [1, count, inner], 0.0, |a, b| a + b, |a, b| a + b);
+}
+
+fn fold(
+    job: &mut Job,
+    load: usize,
+    to: usize,
+    [outer, count, inner]: [usize; 3],
+    empty: f32,
+    f: impl Fn(f32, f32) -> f32,
+    wide: impl Fn(f64, f64) -> f64,
+) {
     let work = &mut *job.work;
     // `side` rows of x stand side by side in one row of `lanes` sums.
     let side = LANES.div_ceil(inner).min(count);
@@ -53,13 +74,13 @@ fn fold(job: &mut Job, [outer, count, inner]: [usize; 3], empty: f32, f: impl Fn
             for start in (0..size).step_by(block) {
                 let n = block.min(size - start);
                 let x = if group == 1 {
-                    job.loads[0].slice(job.env, job.memory, first + start, n, &mut work.a)
+                    job.loads[load].slice(job.env, job.memory, first + start, n, &mut work.a)
                 } else {
                     let all = n * group.min(outer - g * group);
                     if o == 0 {
-                        job.loads[0].fetch(job.env, job.memory, first, all, &mut work.a);
+                        job.loads[load].fetch(job.env, job.memory, first, all, &mut work.a);
                     }
-                    &job.loads[0].fetched(job.memory, first, all, &work.a)[o * size..][..size]
+                    &job.loads[load].fetched(job.memory, first, all, &work.a)[o * size..][..size]
                 };
                 if inner == 1 {
                     totals[0] = x.chunks(RUN * LANES).fold(totals[0], |total, x| wide(total, f64::from(run(x, empty, &f))));
@@ -79,7 +100,7 @@ fn fold(job: &mut Job, [outer, count, inner]: [usize; 3], empty: f32, f: impl Fn
             }
         }
     }
-    job.store.write(job.env, job.memory, 0, y);
+    job.store.write(job.env, job.memory, to, y);
 }
 
 /// The sum or maximum of x, in `LANES` partial ones.

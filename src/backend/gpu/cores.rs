@@ -157,6 +157,8 @@ struct Product {
     /// B is stored column by k.
     tb: bool,
     a_row: u32,
+    /// In a tall product: rows of A start at multiples of this.
+    a_unit: u32,
     b_row: u32,
     /// Every run of A exists.
     total: bool,
@@ -233,11 +235,14 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
     if !constants.iter().any(|(name, _)| *name == "ONES") {
         constants.push(("ONES", 0));
     }
+    if shader != "conv2d_dw" {
+        constants.push(("SUMS", 0));
+    }
     if !constants.iter().any(|(name, _)| *name == "TB") {
         constants.push(("TB", u32::from(p.tb)));
     }
     let a = if p.tall {
-        Width::Four { aligned: p.a_row.is_multiple_of(4) }
+        Width::Four { aligned: p.a_unit.is_multiple_of(4) }
     } else {
         Width::Four { aligned: p.depth.is_multiple_of(4) }
     };
@@ -257,6 +262,7 @@ fn matmul(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
         tall: sizes.get("TA") == 1,
         tb,
         a_row: m - ones,
+        a_unit: m - ones,
         b_row: if tb { k } else { n },
         total: true,
         lines: None,
@@ -275,6 +281,7 @@ fn conv2d(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
         tall: false,
         tb,
         a_row: ci,
+        a_unit: ci,
         b_row: if tb { ci } else { co },
         total: false,
         lines: None,
@@ -295,6 +302,7 @@ fn conv_transpose2d(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<La
         tall: false,
         tb,
         a_row: ci,
+        a_unit: ci,
         b_row: if tb { ci } else { co },
         total: false,
         lines: None,
@@ -307,8 +315,10 @@ fn conv_transpose2d(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<La
 fn conv2d_dw(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
     let (ci, co, kh, kw) = (sizes.get("CI"), sizes.get("CO"), sizes.get("KH"), sizes.get("KW"));
     let is_merged = ci < 8 && kw > 1;
+    let products = if is_merged { kh } else { kh * kw };
+    let [sum_x, sum_dy] = ["SUM_X", "SUM_DY"].map(|name| sizes.get(name));
     let p = Product {
-        outer: if is_merged { kh } else { kh * kw },
+        outer: products + sum_x + sum_dy,
         rows: if is_merged { kw * ci } else { ci },
         cols: co,
         depth: sizes.get("OW"),
@@ -316,11 +326,22 @@ fn conv2d_dw(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
         tall: true,
         tb: false,
         a_row: sizes.get("STRIDE") * ci,
+        a_unit: ci,
         b_row: co,
         total: !is_merged,
         lines: Some(sizes.get("BATCH") * sizes.get("OH")),
     };
     let mut layout = product("conv2d_dw", &p, sizes, kernel, family)?;
-    layout.constants.push(("MERGED", u32::from(is_merged)));
+    let (lines, width, row) =
+        if sum_x == 1 { (sizes.get("H"), sizes.get("W"), ci) } else { (sizes.get("OH"), sizes.get("OW"), co) };
+    layout.constants.extend([
+        ("MERGED", u32::from(is_merged)),
+        ("SUMS", sum_x + sum_dy),
+        ("SUM_A", sum_x),
+        ("SUM_Z", products),
+        ("SUM_LINES", sizes.get("BATCH") * lines),
+        ("SUM_WIDTH", width),
+        ("SUM_ROW", row),
+    ]);
     Ok(layout)
 }

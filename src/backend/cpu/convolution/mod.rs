@@ -254,11 +254,16 @@ mod tests {
     fn conv2d_dw_equals_plain_loops() {
         for case in CASES {
             let [large, small, taps] = case.sizes();
-            for swapped in [false, true] {
+            for (swapped, sums) in [(false, [0, 0]), (true, [0, 0]), (false, [0, 1]), (true, [1, 0])] {
                 let (x, dy) = (values(large, 1), values(small, 2));
-                check_core("conv2d_dw", &case.consts(true, swapped), &[&x, &dy], taps, |inputs| {
-                    let mut dw = vec![0.0; taps];
+                let mut consts = case.consts(true, swapped);
+                consts.extend(["SUM_X", "SUM_DY"].into_iter().zip(sums));
+                let channels: usize = sums.iter().zip(case.channels).map(|(is_summed, n)| *is_summed as usize * n).sum();
+                check_core("conv2d_dw", &consts, &[&x, &dy], taps + channels, |inputs| {
+                    let mut dw = vec![0.0; taps + channels];
                     case.each(|xi, yi, tap, l, s| dw[case.weight(tap, l, s, !swapped)] += inputs[0][xi] * inputs[1][yi]);
+                    let summed = if sums[0] == 1 { &inputs[0] } else { &inputs[1] };
+                    (0..summed.len()).filter(|_| channels > 0).for_each(|i| dw[taps + i % channels] += summed[i]);
                     dw
                 });
             }

@@ -2,6 +2,7 @@
 
 use super::super::Job;
 use super::super::gemm::{MR, NR, Output, Panels, panels_by_panels, panels_size};
+use super::super::reduce::sum_rows;
 use super::super::tape::room;
 use super::{Padded, Sizes, bases};
 
@@ -54,6 +55,14 @@ pub fn conv2d_dw(job: &mut Job) {
         }
     }
     job.store.write(job.env, job.memory, 0, ordered);
+    // The gradient of a bias stands behind that of the weights.
+    let [sum_x, sum_dy] = job.sizes(["SUM_X", "SUM_DY"]);
+    if sum_x == 1 {
+        sum_rows(job, 0, rows * s.co, [s.batch * s.h * s.w, s.ci]);
+    }
+    if sum_dy == 1 {
+        sum_rows(job, 1, rows * s.co, [s.batch * pixels, s.co]);
+    }
 }
 
 /// One panel: the values at up to NR places in the patches.
