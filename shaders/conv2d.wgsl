@@ -4,6 +4,7 @@
 
 #import gemm
 
+#hook fn base_a(i: u32) -> u32
 #hook fn load_a(i: u32) -> f32
 #hook fn load_b(i: u32) -> f32
 #hook fn store(i: u32, value: f32)
@@ -11,14 +12,14 @@
 fn a_row(z: u32, row: u32) -> vec3<i32> {
   let oh = row / OW % OH;
   let ow = row % OW;
-  return vec3<i32>(i32(row / (OH * OW) * (H * W)), i32(oh * STRIDE) - i32(PAD), i32(ow * STRIDE) - i32(PAD));
+  return vec3<i32>(i32(base_a(row / (OH * OW) * (H * W * CI))), i32(oh * STRIDE) - i32(PAD), i32(ow * STRIDE) - i32(PAD));
 }
 
 // Negative coordinates are large ones as u32; `|` makes no branches, which SwiftShader compiles slowly.
 fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {
   let h = row.y + i32(tap / KW);
   let w = row.z + i32(tap % KW);
-  return select(u32(row.x + h * i32(W) + w) * CI, NONE, (u32(h) >= H) | (u32(w) >= W));
+  return select(u32(row.x) + u32(h * i32(W) + w) * CI, NONE, (u32(h) >= H) | (u32(w) >= W));
 }
 
 fn b_tap(z: u32, tap: u32) -> u32 {

@@ -7,15 +7,20 @@
 
 #import gemm
 
+#hook fn base_a(i: u32) -> u32
 #hook fn load_a(i: u32) -> f32
 #hook fn load_b(i: u32) -> f32
 #hook fn store(i: u32, value: f32)
 
+fn a_line(i: u32) -> u32 {
+  return i;
+}
+
 #if MERGED
 fn span(z: u32, line: u32) -> vec4<u32> {
   let h = i32(line % OH * STRIDE + z) - i32(PAD);
-  let start = (i32(line / OH * H) + h) * i32(W) - i32(PAD);
-  return vec4<u32>(u32(start * i32(CI)), line * (OW * CO), 0u, select(OW, 0u, u32(h) >= H));
+  let start = base_a(line / OH * (H * W * CI)) + u32(h * i32(W) - i32(PAD)) * CI;
+  return vec4<u32>(start, line * (OW * CO), 0u, select(OW, 0u, u32(h) >= H));
 }
 
 fn exists(k: u32, row: u32) -> bool {
@@ -29,8 +34,8 @@ fn span(z: u32, line: u32) -> vec4<u32> {
   let kw = z % KW;
   let first = (max(PAD, kw) - kw + STRIDE - 1u) / STRIDE;
   let end = min(OW, (max(W + PAD, kw) - kw + STRIDE - 1u) / STRIDE);
-  let start = (i32(line / OH * H) + h) * i32(W) + i32(kw) - i32(PAD);
-  return vec4<u32>(u32(start * i32(CI)), line * (OW * CO), first, select(end, 0u, u32(h) >= H));
+  let start = base_a(line / OH * (H * W * CI)) + u32(h * i32(W) + i32(kw) - i32(PAD)) * CI;
+  return vec4<u32>(start, line * (OW * CO), first, select(end, 0u, u32(h) >= H));
 }
 #end
 

@@ -7,7 +7,10 @@
 // - TALL = 0: k runs along a row of A, in TAPS runs of DEPTH neighbours. `a_row(z, row) -> vec3<i32>` is what a row's runs have in common,
 //   `a_tap(row, z, tap) -> u32` where run `tap` of a row starts, or NONE where it is all zero; `b_tap(z, tap) -> u32` where B starts for it.
 // - TALL = 1: rows of A are neighbours (A is stored k by row). k comes in LINES, and `span(z, line)` is (where A starts for the line's k = 0,
-//   where B does, first k, end of k). With TALL_EDGE, `exists(k, row)` says whether an element of A does.
+//   where B does, first k, end of k), `a_line(i)` where the line of A that is i from there on really starts. With TALL_EDGE, `exists(k, row)`
+//   says whether an element of A does.
+//
+// `load_a` may be of rows that an index chooses: `base_a(i)` is where element i of A, the first of a run of neighbours, stands for it.
 //
 // With ONES the last row of A is not stored and all ones, so that the last row of C is the sum of B's rows.
 // With SUMS the product SUM_Z is no product: its column 0 (SUM_A) or its row 0 (SUM_B) is the sum of all rows of A, or B, as they are stored:
@@ -105,23 +108,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
   for (var line = at.z; line < LINES; line += SPLIT) {
 #end
     let run = span(z, line);
-    let a = run.x + row0;
+    let a = run.x;
     let b = run.y;
     for (var k = run.z; k < run.w; k++) {
+      let line_a = a_line(a + k * A_ROW) + row0;
 #for p in ROW_QUADS
 #if ONE_ROW
-      let x$p0 = load_a(a + k * A_ROW);
+      let x$p0 = load_a(line_a);
 #else
 #if TALL_EDGE
       let e$p = row0 + $pu * 4u;
-      let x$p = select(vec4<f32>(), load_a_x4(a + k * A_ROW + $pu * 4u),
+      let x$p = select(vec4<f32>(), load_a_x4(line_a + $pu * 4u),
         vec4<bool>(exists(k, e$p), exists(k, e$p + 1u), exists(k, e$p + 2u), exists(k, e$p + 3u)));
 #else
 #if ONES
       let e$p = vec4<u32>(row0 + $pu * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
-      let x$p = select(load_a_x4(a + k * A_ROW + $pu * 4u), vec4<f32>(1.0), e$p == vec4<u32>(ROWS - 1u));
+      let x$p = select(load_a_x4(line_a + $pu * 4u), vec4<f32>(1.0), e$p == vec4<u32>(ROWS - 1u));
 #else
-      let x$p = load_a_x4(a + k * A_ROW + $pu * 4u);
+      let x$p = load_a_x4(line_a + $pu * 4u);
 #end
 #end
       let x$p0 = x$p.x;

@@ -5,17 +5,22 @@
 
 #import gemm
 
+#hook fn base_a(i: u32) -> u32
 #hook fn load_a(i: u32) -> f32
 #hook fn load_b(i: u32) -> f32
 #hook fn store(i: u32, value: f32)
 
 #if TALL
+fn a_line(i: u32) -> u32 {
+  return base_a(i);
+}
+
 fn span(z: u32, line: u32) -> vec4<u32> {
   return vec4<u32>(z * (K * M), z * (K * N), line * LINE, min(line * LINE + LINE, K));
 }
 #else
 fn a_row(z: u32, row: u32) -> vec3<i32> {
-  return vec3<i32>(i32((z * M + row) * K), 0, 0);
+  return vec3<i32>(i32(base_a((z * M + row) * K)), 0, 0);
 }
 
 fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {

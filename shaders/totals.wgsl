@@ -1,5 +1,5 @@
 // y[k] = Σ_i xₖ[i] for k < N inputs of COUNT0, COUNT1, … elements. A workgroup sums one input: every thread each THREADS-th element, then
-// a tree in a fixed order.
+// a tree in a fixed order. With BESIDE further workgroups compute a map of SIZE elements, PER_THREAD runs of THREADS neighbours each.
 
 #import tree
 
@@ -20,52 +20,65 @@
 #hook fn load_x5(i: u32) -> f32
 #end
 #hook fn store(i: u32, value: f32)
+#if BESIDE
+#hook fn beside(i: u32, value: f32)
+#end
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let part = group.y * GRID + group.x;
+#if BESIDE
+  if (part >= N) {
+    let first = (part - N) * (THREADS * PER_THREAD) + lane;
+    for (var i = first; i < min(first + THREADS * PER_THREAD, SIZE); i += THREADS) {
+      beside(i, 0.0);
+    }
+    return;
+  }
+#end
   var value = 0.0;
-  if (group.x == 0u) {
+  if (part == 0u) {
     for (var i = lane; i < COUNT0; i += THREADS) {
       value += load_x0(i);
     }
   }
 #if N1
-  if (group.x == 1u) {
+  if (part == 1u) {
     for (var i = lane; i < COUNT1; i += THREADS) {
       value += load_x1(i);
     }
   }
 #end
 #if N2
-  if (group.x == 2u) {
+  if (part == 2u) {
     for (var i = lane; i < COUNT2; i += THREADS) {
       value += load_x2(i);
     }
   }
 #end
 #if N3
-  if (group.x == 3u) {
+  if (part == 3u) {
     for (var i = lane; i < COUNT3; i += THREADS) {
       value += load_x3(i);
     }
   }
 #end
 #if N4
-  if (group.x == 4u) {
+  if (part == 4u) {
     for (var i = lane; i < COUNT4; i += THREADS) {
       value += load_x4(i);
     }
   }
 #end
 #if N5
-  if (group.x == 5u) {
+  if (part == 5u) {
     for (var i = lane; i < COUNT5; i += THREADS) {
       value += load_x5(i);
     }
   }
 #end
   let total = tree_sum(lane, lane, value);
-  if (lane == 0u && group.x < N) {
-    store(group.x, total);
+  if (lane == 0u && part < N) {
+    store(part, total);
   }
 }

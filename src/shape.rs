@@ -23,6 +23,11 @@ impl Shape {
         self.0.iter().product()
     }
 
+    /// The elements of one row along the first axis.
+    pub fn row(&self) -> usize {
+        self.0.iter().skip(1).product()
+    }
+
     /// Row-major strides in elements.
     pub fn strides(&self) -> Vec<usize> {
         let mut strides = vec![1; self.rank()];

@@ -237,12 +237,12 @@ fn core_kernel(shader: &'static str, consts: &[(&'static str, usize)], loads: Ve
     let consts = consts.iter().map(|(name, value)| (*name, *value as u32)).collect();
     let core = Core { shader, consts, inputs, domain: out.meta.shape.clone(), store: None, row: None, items: [1, 1, 1] };
     let call = CoreCall { core, loads, op: Rc::new(NoOracle), inputs: Vec::new(), outputs: Vec::new() };
-    Kernel { core: Some(call), store: stored(out), outputs: vec![target(out)], label: shader.to_string() }
+    Kernel { core: Some(call), store: stored(out), outputs: vec![target(out)], beside: None, label: shader.to_string() }
 }
 
 fn map_kernel(domain: &Shape, operands: Vec<Bound>, roots: &[Scalar], outputs: Vec<Target>) -> Kernel {
     let store = Stage { domain: domain.clone(), operands, program: Program::lower(roots) };
-    Kernel { core: None, store, outputs, label: "map".to_string() }
+    Kernel { core: None, store, outputs, beside: None, label: "map".to_string() }
 }
 
 fn values(seed: u32, n: usize) -> Vec<f32> {
@@ -628,10 +628,16 @@ async fn conv_case(gpu: &mut Gpu, g: Geometry, swapped: bool) {
 
     let mut kit = Kit::default();
     let shape = if swapped { weight_shape(sc, lc) } else { weight_shape(lc, sc) };
-    let (px, py, out) = (kit.f32(large_shape, &x), kit.f32(small_shape, &y), kit.out(Meta::f32(shape)));
-    let kernel = core_kernel("conv2d_dw", &sizes(large_shape, small_shape), vec![whole(&px), whole(&py)], &out);
+    // Behind the weights' gradient the sums over one of the images.
+    let (summed, channels) = if swapped { (&x, lc) } else { (&y, sc) };
+    let size = shape.iter().product::<usize>() + channels;
+    let (px, py, out) = (kit.f32(large_shape, &x), kit.f32(small_shape, &y), kit.out(Meta::f32([size])));
+    let mut consts = sizes(large_shape, small_shape);
+    consts.extend([("SUM_X", usize::from(swapped)), ("SUM_DY", usize::from(!swapped))]);
+    let kernel = core_kernel("conv2d_dw", &consts, vec![whole(&px), whole(&py)], &out);
     let got = kit.run(gpu, kernel, Env::default()).await;
-    let mut want = vec![Sum::default(); taps * lc * sc];
+    let mut want = vec![Sum::default(); size];
+    summed.iter().enumerate().for_each(|(i, value)| want[size - channels + i % channels].add(f64::from(*value)));
     g.each(|large, tap, small| {
         for (i, o) in (0..lc).flat_map(|i| (0..sc).map(move |o| (i, o))) {
             let at = if swapped { (tap * sc + o) * lc + i } else { (tap * lc + i) * sc + o };

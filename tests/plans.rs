@@ -16,16 +16,20 @@ use reparam::plan::Plan;
 use reparam::shape::{DType, Meta};
 use reparam::train::{Resident, TrainOptions, training};
 use reparam::vae::{Model, Options};
-use serde_json::json;
+use serde_json::{Value, json};
 
 type Build = fn() -> Result<Graph>;
 
-const CASES: [(&str, Build); 5] = [
+const CASES: [(&str, Build); 9] = [
     ("map_chain", map_chain),
     ("dense", dense),
     ("dense_adam", dense_adam),
     ("conv_gradient", conv_gradient),
     ("mlp_vae_step", mlp_vae_step),
+    ("mlp_reference", || step(&mlp(), &json!({ "steps": 1 }))),
+    ("mlp_reference_clipped", || step(&mlp(), &json!({ "steps": 1, "clipNorm": 1 }))),
+    ("dsprites_reference", || step(&dsprites(), &json!({ "steps": 1, "batchSize": 64 }))),
+    ("keras_reference", || step(&keras(), &json!({ "steps": 1 }))),
 ];
 
 /// Maps over a broadcast, a view and noise, two of which are read twice.
@@ -120,6 +124,37 @@ fn mlp_vae_step() -> Result<Graph> {
         .map(|(graph, _)| graph)
 }
 
+/// The nets of `bench/speed/nets.js`.
+fn mlp() -> Value {
+    json!({ "side": 28, "latent": 20, "encoder": { "kind": "mlp", "hidden": [400] } })
+}
+
+fn dsprites() -> Value {
+    let encoder = json!({ "kind": "conv", "channels": [32, 32, 64, 64], "kernel": 4, "stride": 2, "padding": 1, "hidden": [256] });
+    json!({ "side": 64, "latent": 10, "encoder": encoder })
+}
+
+fn keras() -> Value {
+    let encoder = json!({ "kind": "conv", "channels": [32, 64], "kernel": 3, "stride": 2, "padding": 1, "hidden": [16] });
+    let decoder = json!({ "kind": "conv", "channels": [32, 64, 64], "kernel": 3, "stride": [1, 2, 2], "padding": 1 });
+    json!({ "side": 28, "latent": 2, "encoder": encoder, "decoder": decoder })
+}
+
+/// The whole training step of one of them.
+fn step(net: &Value, options: &Value) -> Result<Graph> {
+    let mut model = json!({
+        "input": { "kind": "image", "height": net["side"], "width": net["side"], "channels": 1 }, "encoder": net["encoder"],
+        "latent": { "kind": "gaussian", "size": net["latent"] }, "likelihood": { "kind": "bernoulli" },
+    });
+    if let Some(decoder) = net.get("decoder") {
+        model["decoder"] = decoder.clone();
+    }
+    let model = Model::new(Options::read(&model)?)?;
+    let data = Meta { shape: model.batch_shape(1000), dtype: DType::U8 };
+    let options = TrainOptions::read(options)?;
+    training(&model, &Resident { data, labels: None }, 256, options.batch_size, options.adam()).map(|(graph, _)| graph)
+}
+
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/plans")
 }
@@ -155,6 +190,16 @@ fn plans_are_those_of_the_snapshots() {
         }
     }
     assert!(faults.is_empty(), "{}\n\nIf that is meant: UPDATE_SNAPSHOTS=1 cargo test --test plans", faults.join("\n\n"));
+}
+
+#[test]
+fn the_reference_models_keep_their_dispatches() {
+    let cases = [("mlp_reference", 12), ("mlp_reference_clipped", 13), ("dsprites_reference", 36), ("keras_reference", 24)];
+    for (name, most) in cases {
+        let build = CASES.iter().find(|(other, _)| *other == name).expect("it is a case").1;
+        let plan = build().and_then(|graph| Plan::compile(&graph)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(plan.kernels.len() <= most, "{name}: {} dispatches, wants {most} at most\n{plan}", plan.kernels.len());
+    }
 }
 
 #[test]

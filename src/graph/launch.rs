@@ -52,7 +52,8 @@ pub struct Core {
     pub domain: Shape,
     /// What is done with the value at every element, `core()` being the value; nothing leaves it as it is.
     pub store: Option<(Vec<Operand>, Scalar)>,
-    /// It is an update: the result is the step's row, of this stride, of a buffer with a row for every step of a submit.
+    /// It is an update: the result is the step's row, of this stride, of a buffer with a row for every step of a submit. Its shader takes
+    /// another update, a map, beside it.
     pub row: Option<usize>,
     /// Units of work along x, y and z; the shader's family says how many a workgroup takes.
     pub items: [u32; 3],
@@ -65,6 +66,8 @@ pub struct CoreInput {
     /// Which input of the node.
     pub input: usize,
     pub is_read_once: bool,
+    /// The kernel reads it in runs of this many neighbours and asks once a run where it starts, so rows may be looked up at no cost.
+    pub run: Option<usize>,
 }
 
 impl Core {
@@ -76,11 +79,16 @@ impl Core {
 
 impl CoreInput {
     pub fn new(name: &'static str, input: usize) -> CoreInput {
-        CoreInput { name, input, is_read_once: false }
+        CoreInput { name, input, is_read_once: false, run: None }
     }
 
     /// The kernel loads every element exactly once, so work may be fused into the load at no cost.
     pub fn read_once(name: &'static str, input: usize) -> CoreInput {
-        CoreInput { name, input, is_read_once: true }
+        CoreInput { name, input, is_read_once: true, run: None }
+    }
+
+    /// The kernel reads runs of `run` neighbours.
+    pub fn in_runs(name: &'static str, input: usize, run: usize) -> CoreInput {
+        CoreInput { name, input, is_read_once: false, run: Some(run) }
     }
 }

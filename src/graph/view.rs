@@ -69,6 +69,52 @@ impl View {
         self.row.is_none() && self.index.is_none() && self.dims.iter().zip(domain.dims()).zip(domain.strides()).all(same)
     }
 
+    /// The same reads over `to`, another shape of the elements of `from`; `None` where that is no view.
+    pub fn reshaped(&self, from: &Shape, to: &Shape) -> Option<View> {
+        if from == to {
+            return Some(self.clone());
+        }
+        let is_plain = |(len, dim): (usize, Dim)| dim.low == 0 && dim.high >= len && dim.divisor == 1;
+        let axes: Vec<(usize, Dim)> = from.dims().iter().copied().zip(self.dims.iter().copied()).collect();
+        if axes.iter().any(|axis| axis.0 == 1 && !is_plain(*axis)) {
+            return None;
+        }
+        let mut axes = axes.into_iter().filter(|(len, _)| *len > 1);
+        let mut dims = vec![Dim::new(1, 0); to.rank()];
+        let mut next = 0;
+        while let Some(mut run) = axes.next() {
+            // Axes of either shape are joined until they hold the same elements.
+            let (mut targets, mut size) = (Vec::new(), 1);
+            while size != run.0 {
+                if size < run.0 {
+                    let len = *to.dims().get(next)?;
+                    targets.extend((len > 1).then_some(next));
+                    (size, next) = (size * len, next + 1);
+                } else {
+                    let inner = axes.next()?;
+                    if !is_plain(run) || !is_plain(inner) || run.1.stride != inner.1.stride * inner.0 {
+                        return None;
+                    }
+                    let len = run.0 * inner.0;
+                    run = (len, Dim::new(len, inner.1.stride));
+                }
+            }
+            if let &[only] = &targets[..] {
+                dims[only] = run.1;
+                continue;
+            }
+            if !is_plain(run) {
+                return None;
+            }
+            let mut stride = run.1.stride;
+            for d in targets.into_iter().rev() {
+                dims[d] = Dim::new(to.dims()[d], stride);
+                stride *= to.dims()[d];
+            }
+        }
+        Some(View { dims, ..self.clone() })
+    }
+
     /// Whether every element of the domain exists.
     pub fn is_total(&self, domain: &Shape) -> bool {
         self.dims.iter().zip(domain.dims()).all(|(dim, len)| dim.low == 0 && dim.high >= *len && !(dim.exact && dim.divisor > 1))
@@ -91,4 +137,30 @@ pub fn coordinates(shape: &Shape, mut i: usize) -> Vec<usize> {
         i /= len;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reshaped_view_reads_the_same_elements() {
+        let shapes = [vec![4, 6, 5], vec![24, 5], vec![4, 30], vec![2, 2, 30], vec![120], vec![1, 4, 1, 6, 5, 1], vec![8, 15]];
+        let shapes: Vec<Shape> = shapes.iter().map(|dims| Shape::from(&dims[..])).collect();
+        let mut found = 0;
+        for (from, to) in shapes.iter().flat_map(|from| shapes.iter().map(move |to| (from, to))) {
+            let lead = Shape::new(from.dims().iter().enumerate().map(|(d, len)| if d == 0 { *len } else { 1 }).collect::<Vec<_>>());
+            let mut cut = View::identity(from);
+            cut.dims[0].high = 1;
+            for view in [View::identity(from), View { offset: 7, ..View::broadcast(&lead, from) }, cut] {
+                let Some(other) = view.reshaped(from, to) else { continue };
+                found += 1;
+                for i in 0..from.size() {
+                    assert_eq!(other.at(&coordinates(to, i)), view.at(&coordinates(from, i)), "{view:?} over {from} and {to}, {i}");
+                }
+            }
+            assert!(View::identity(from).reshaped(from, to).is_some(), "{from} as {to}");
+        }
+        assert!(found > 60, "only {found} views");
+    }
 }

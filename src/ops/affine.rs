@@ -61,7 +61,7 @@ impl Op for Affine {
         Launch::Core(Core {
             shader: "matmul",
             consts: consts(batch, n, k, 0, 0),
-            inputs: vec![CoreInput::new("a", 0), CoreInput::new("b", 1)],
+            inputs: vec![CoreInput::in_runs("a", 0, k), CoreInput::new("b", 1)],
             store: Some((vec![bias], core() + input(0))),
             row: None,
             items: [n as u32, batch as u32, 1],
@@ -96,7 +96,7 @@ impl Op for AffineGradient {
         Launch::Core(Core {
             shader: "matmul",
             consts: consts(m, n, batch, 1, 1),
-            inputs: vec![CoreInput::new("a", 0), CoreInput::new("b", 1)],
+            inputs: vec![CoreInput::in_runs("a", 0, m - 1), CoreInput::new("b", 1)],
             store: None,
             row: None,
             items: [n as u32, m as u32, 1],

@@ -240,7 +240,7 @@ impl Op for Conv2d {
         Launch::Core(Core {
             shader: "conv2d",
             consts: s.consts(false, self.is_swapped),
-            inputs: vec![CoreInput::new("x", 0), CoreInput::new("w", 1)],
+            inputs: vec![CoreInput::in_runs("x", 0, inputs[0].shape.row()), CoreInput::new("w", 1)],
             domain: outputs[0].shape.clone(),
             store: store(inputs, &outputs[0].shape),
             row: None,
@@ -375,10 +375,14 @@ impl Op for Conv2dDw {
         consts.extend(
             [("SUM_X", self.sums == Some(Side::Large)), ("SUM_DY", self.sums == Some(Side::Small))].map(|(n, v)| (n, u32::from(v))),
         );
+        let x = match self.sums {
+            Some(Side::Large) => CoreInput::new("x", 0),
+            Some(Side::Small) | None => CoreInput::in_runs("x", 0, inputs[0].shape.row()),
+        };
         Launch::Core(Core {
             shader: "conv2d_dw",
             consts,
-            inputs: vec![CoreInput::new("x", 0), CoreInput::new("dy", 1)],
+            inputs: vec![x, CoreInput::new("dy", 1)],
             domain: outputs[0].shape.clone(),
             store: None,
             row: None,

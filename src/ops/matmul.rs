@@ -95,7 +95,7 @@ impl Op for MatMul {
             ]
             .map(|(name, v)| (name, v as u32))
             .to_vec(),
-            inputs: vec![CoreInput::new("a", 0), CoreInput::new("b", 1)],
+            inputs: vec![CoreInput::in_runs("a", 0, if self.ta { m } else { k }), CoreInput::new("b", 1)],
             domain: outputs[0].shape.clone(),
             store: None,
             row: None,

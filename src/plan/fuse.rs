@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use crate::error::{Error, Result};
 use crate::expr::{Scalar, Term, core, input};
 use crate::graph::{Core, Edge, Graph, Launch, MapLaunch, NodeId, View};
-use crate::plan::stage::{Lazy, Read, Stage, drop_unused_reads, inline, is_positional, place_reads, push, renumber};
+use crate::plan::stage::{Lazy, Read, Stage, chosen_rows, drop_unused_reads, inline, is_positional, place_reads, push, renumber};
 
 /// Every device binds this many buffers in a kernel, and no more is asked of one.
 pub const MAX_BUFFERS: usize = 8;
@@ -32,12 +32,21 @@ pub struct Group {
     pub nodes: Vec<NodeId>,
     /// For an update: the states that the roots replace, or the ring whose row they are, and the row's stride.
     pub update: Option<(Vec<Edge>, Option<usize>)>,
+    /// An update that is a map and shares this one's dispatch: what it computes, and the states it replaces.
+    pub beside: Option<(Stage, Vec<Edge>)>,
 }
 
 impl Group {
     /// Everything it reads.
     pub fn reads(&self) -> impl Iterator<Item = &Read> {
-        self.core.iter().flat_map(|c| &c.loads).flat_map(|l| &l.reads).chain(&self.stage.reads)
+        let loads = self.core.iter().flat_map(|c| &c.loads);
+        loads.chain([&self.stage]).chain(self.beside.iter().map(|(stage, _)| stage)).flat_map(|s| &s.reads)
+    }
+
+    /// The states it replaces.
+    fn writes(&self) -> impl Iterator<Item = &Edge> {
+        let own = self.update.iter().flat_map(|(targets, _)| targets);
+        own.chain(self.beside.iter().flat_map(|(_, targets)| targets))
     }
 }
 
@@ -196,7 +205,7 @@ impl<'a> Fusion<'a> {
             let lazy = inputs.filter_map(|e| self.lazy.get(&e).map(|l| (l.stage.reads.len(), e))).max();
             let Some((_, edge)) = lazy else { return };
             let Lazy { stage, .. } = self.lazy.remove(&edge).expect("it was just seen");
-            self.open(Group { core: None, stage, defines: vec![edge], nodes: vec![edge.node], update: None });
+            self.open(Group { core: None, stage, defines: vec![edge], nodes: vec![edge.node], update: None, beside: None });
         }
     }
 
@@ -213,11 +222,19 @@ impl<'a> Fusion<'a> {
             return;
         }
         let readers = self.readers.get(&edge).map_or(0, Vec::len);
-        if single && (readers == 1 || lazy.is_pure_view) && self.all_readers_take(edge, &lazy) {
+        let is_cheap = lazy.is_pure_view || chosen_rows(&lazy.stage).is_some();
+        if single && (readers == 1 || is_cheap) && self.all_readers_take(edge, &lazy) {
             self.lazy.insert(edge, lazy);
             return;
         }
-        self.open(Group { core: None, stage: lazy.stage, defines: outputs(self.graph, id), nodes: vec![id], update: None });
+        self.open(Group {
+            core: None,
+            stage: lazy.stage,
+            defines: outputs(self.graph, id),
+            nodes: vec![id],
+            update: None,
+            beside: None,
+        });
     }
 
     /// Whether every reader of a map can compute it itself.
@@ -240,7 +257,9 @@ impl<'a> Fusion<'a> {
                 Launch::Core(core) => core.inputs.iter().all(|i| {
                     let (base, offset) = self.base(node.inputs[i.input]);
                     let size = self.graph.shape(node.inputs[i.input]).size();
-                    base != edge || (i.is_read_once && offset == 0 && size == lazy.stage.domain.size())
+                    let is_whole = offset == 0 && size == lazy.stage.domain.size();
+                    let in_runs = || i.run.zip(chosen_rows(&lazy.stage)).is_some_and(|(run, row)| row.is_multiple_of(run));
+                    base != edge || (is_whole && (i.is_read_once || in_runs()))
                 }),
                 Launch::Source | Launch::Alias { .. } | Launch::Pack { .. } => false,
             }
@@ -256,27 +275,30 @@ impl<'a> Fusion<'a> {
         if group.update.is_some() || group.stage.domain.size() != stage.domain.size() {
             return false;
         }
-        let same_axes = group.stage.domain == stage.domain;
-        let mut values = Vec::new();
         let mut reads = group.stage.reads.clone();
-        for read in &stage.reads {
-            let is_identity = read.view.is_identity(&stage.domain);
+        let mut values: Vec<Option<Scalar>> = vec![None; stage.reads.len()];
+        // A read that is looked up through another needs the other's number first.
+        let mut order: Vec<usize> = (0..stage.reads.len()).collect();
+        order.sort_by_key(|k| stage.reads[*k].view.index.is_some());
+        let mut numbers: Vec<Option<usize>> = vec![None; stage.reads.len()];
+        for k in order {
+            let read = &stage.reads[k];
             match self.home.get(&read.edge) {
                 Some((home, root)) if *home == target => {
-                    if !is_identity || read.view.offset != 0 {
+                    if !read.view.is_identity(&stage.domain) || read.view.offset != 0 {
                         return false;
                     }
-                    values.push(group.stage.roots[*root].clone());
+                    values[k] = Some(group.stage.roots[*root].clone());
                 }
-                _ if read.view.index.is_some() => return false,
-                _ if !same_axes && !is_identity => return false,
                 _ => {
-                    let view = if same_axes {
-                        read.view.clone()
-                    } else {
-                        View { offset: read.view.offset, ..View::identity(&group.stage.domain) }
-                    };
-                    values.push(input(push(&mut reads, Read { edge: read.edge, view })));
+                    let Some(mut view) = read.view.reshaped(&stage.domain, &group.stage.domain) else { return false };
+                    if let Some(index) = &mut view.index {
+                        let Some(number) = numbers[index.operand] else { return false };
+                        index.operand = number;
+                    }
+                    let at = push(&mut reads, Read { edge: read.edge, view });
+                    numbers[k] = Some(at);
+                    values[k] = Some(input(at));
                 }
             }
         }
@@ -296,7 +318,7 @@ impl<'a> Fusion<'a> {
             .iter()
             .map(|root| {
                 root.substitute(&mut |leaf| match leaf {
-                    Term::Input(k) => values[*k].clone(),
+                    Term::Input(k) => values[*k].clone().expect("every read was visited"),
                     _ => core(),
                 })
             })
@@ -353,10 +375,10 @@ impl<'a> Fusion<'a> {
         let row = core_launch.row;
         let core = Some(FusedCore { core: core_launch, node: id, loads });
         if row.is_some() {
-            let group = Group { core, stage, defines: outputs(self.graph, id), nodes: vec![id], update: None };
+            let group = Group { core, stage, defines: outputs(self.graph, id), nodes: vec![id], update: None, beside: None };
             return self.push_update(group, row);
         }
-        self.open(Group { core, stage, defines: vec![Edge { node: id, output: 0 }], nodes: vec![id], update: None });
+        self.open(Group { core, stage, defines: vec![Edge { node: id, output: 0 }], nodes: vec![id], update: None, beside: None });
         Ok(())
     }
 
@@ -373,7 +395,10 @@ impl<'a> Fusion<'a> {
 
     fn update(&mut self, id: NodeId, map: MapLaunch) -> Result<()> {
         let stage = self.expand(id, &map);
-        self.push_update(Group { core: None, stage, defines: outputs(self.graph, id), nodes: vec![id], update: None }, None)
+        self.push_update(
+            Group { core: None, stage, defines: outputs(self.graph, id), nodes: vec![id], update: None, beside: None },
+            None,
+        )
     }
 
     fn push_update(&mut self, group: Group, row: Option<usize>) -> Result<()> {
@@ -402,20 +427,19 @@ impl<'a> Fusion<'a> {
                 defines: vec![next],
                 nodes: vec![next.node],
                 update: Some((vec![state], None)),
+                beside: None,
             });
         }
-        // Every read of a state sees its old value: an update runs after all that read what it replaces.
-        while !self.updates.is_empty() {
-            let writes = |u: &Group, e: &Edge| u.update.as_ref().is_some_and(|(targets, _)| targets.contains(e));
-            let is_free = |k: &usize| {
-                let others = self.updates.iter().enumerate().filter(|(j, _)| j != k);
-                others.flat_map(|(_, u)| u.reads()).all(|r| !writes(&self.updates[*k], &r.edge))
-            };
-            let next =
-                (0..self.updates.len()).find(is_free).ok_or_else(|| Error::internal("states whose updates read each other"))?;
-            let update = self.updates.remove(next);
-            self.groups.push(update);
+        if let Some((core, map)) = pair(&self.updates) {
+            let Group { stage, update, nodes, .. } = self.updates.remove(map);
+            let core = &mut self.updates[core - usize::from(map < core)];
+            core.nodes.extend(nodes);
+            core.beside = update.map(|(targets, _)| (stage, targets));
         }
+        let order = order(&self.updates.iter().map(Touched::by).collect::<Vec<_>>());
+        let order = order.ok_or_else(|| Error::internal("states whose updates read each other"))?;
+        let mut updates: Vec<Option<Group>> = self.updates.drain(..).map(Some).collect();
+        self.groups.extend(order.into_iter().filter_map(|k| updates[k].take()));
         for group in &mut self.groups {
             if group.update.is_some() {
                 continue;
@@ -432,6 +456,52 @@ impl<'a> Fusion<'a> {
         }
         Ok(Fused { groups: self.groups, packs: self.packs, aliases: self.aliases })
     }
+}
+
+/// What an update reads and writes.
+#[derive(Clone)]
+struct Touched {
+    reads: Vec<Edge>,
+    writes: Vec<Edge>,
+}
+
+impl Touched {
+    fn by(update: &Group) -> Touched {
+        Touched { reads: update.reads().map(|r| r.edge).collect(), writes: update.writes().copied().collect() }
+    }
+
+    fn reads_of(&self, other: &Touched) -> bool {
+        self.reads.iter().any(|e| other.writes.contains(e))
+    }
+}
+
+/// Every read of a state sees its old value: an update runs after all that read what it replaces.
+fn order(updates: &[Touched]) -> Option<Vec<usize>> {
+    let mut left: Vec<usize> = (0..updates.len()).collect();
+    let mut order = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let is_free = |k: &usize| left.iter().all(|j| j == k || !updates[*j].reads_of(&updates[*k]));
+        let next = left.iter().position(is_free)?;
+        order.push(left.remove(next));
+    }
+    Some(order)
+}
+
+/// An update with a core and the largest map that can share its dispatch.
+fn pair(updates: &[Group]) -> Option<(usize, usize)> {
+    let touched: Vec<Touched> = updates.iter().map(Touched::by).collect();
+    let core = updates.iter().position(|u| u.core.is_some())?;
+    let fits = |map: &usize| {
+        let (a, b) = (&touched[core], &touched[*map]);
+        let mut edges = [&a.reads[..], &a.writes[..], &b.reads[..], &b.writes[..]].concat();
+        edges.sort_unstable();
+        edges.dedup();
+        let mut rest: Vec<Touched> = (0..updates.len()).filter(|k| *k != core && k != map).map(|k| touched[k].clone()).collect();
+        rest.push(Touched { reads: [&a.reads[..], &b.reads[..]].concat(), writes: [&a.writes[..], &b.writes[..]].concat() });
+        edges.len() <= MAX_BUFFERS && !a.reads_of(b) && !b.reads_of(a) && order(&rest).is_some()
+    };
+    let maps = (0..updates.len()).filter(|k| updates[*k].core.is_none() && fits(k));
+    Some((core, maps.max_by_key(|k| (updates[*k].stage.domain.size(), std::cmp::Reverse(*k)))?))
 }
 
 /// The nodes that the outputs and updates depend on.

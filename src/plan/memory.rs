@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::fuse::{Fused, Group};
 use super::stage as parts;
-use super::{Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, Target};
+use super::{Beside, Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, Target};
 use crate::error::{Error, Result};
 use crate::expr::{Program, input};
 use crate::graph::{Edge, Graph, Source, View};
@@ -46,8 +46,7 @@ pub fn place(graph: &Graph, mut fused: Fused) -> Result<Plan> {
     let kernels: Vec<Kernel> = fused.groups.into_iter().map(|group| kernel(graph, group, &places)).collect();
     let mut controls: Vec<&'static str> = Vec::new();
     for k in &kernels {
-        let loads = k.core.iter().flat_map(|c| &c.loads);
-        for name in loads.chain([&k.store]).flat_map(|s| s.program.controls()) {
+        for name in k.stages().flat_map(|s| s.program.controls()) {
             if !controls.contains(&name) {
                 controls.push(name);
             }
@@ -97,7 +96,9 @@ fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mu
             let copy = Edge { node: whole.node, output: 1 + offset };
             places.insert(copy, Place { buffer, offset, meta });
             let at = made.map_or(0, |g| g + 1);
-            fused.groups.insert(at, Group { core: None, stage, defines: vec![copy], nodes: vec![whole.node], update: None });
+            fused
+                .groups
+                .insert(at, Group { core: None, stage, defines: vec![copy], nodes: vec![whole.node], update: None, beside: None });
         }
     }
 }
@@ -152,7 +153,11 @@ fn kernel(graph: &Graph, group: Group, places: &HashMap<Edge, Place>) -> Kernel 
             core: fused.core,
         }
     });
-    Kernel { core, store: stage(group.stage, places), outputs, label: label.join("+") }
+    let beside = group.beside.map(|(store, targets)| Beside {
+        store: stage(store, places),
+        outputs: targets.iter().map(|state| Target { place: places[state].clone(), row: None }).collect(),
+    });
+    Kernel { core, store: stage(group.stage, places), outputs, beside, label: label.join("+") }
 }
 
 fn stage(fused: parts::Stage, places: &HashMap<Edge, Place>) -> Stage {
@@ -174,10 +179,11 @@ impl Plan {
     fn each_place(&mut self, f: &mut dyn FnMut(&mut Place)) {
         for kernel in &mut self.kernels {
             let loads = kernel.core.iter_mut().flat_map(|c| &mut c.loads);
-            for stage in loads.chain([&mut kernel.store]) {
+            let (store, targets) = kernel.beside.as_mut().map(|b| (&mut b.store, &mut b.outputs)).unzip();
+            for stage in loads.chain([&mut kernel.store]).chain(store) {
                 stage.operands.iter_mut().for_each(|o| f(&mut o.place));
             }
-            kernel.outputs.iter_mut().for_each(|t| f(&mut t.place));
+            kernel.outputs.iter_mut().chain(targets.into_iter().flatten()).for_each(|t| f(&mut t.place));
         }
         self.outputs.iter_mut().for_each(|(_, place)| f(place));
     }

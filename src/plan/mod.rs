@@ -85,8 +85,30 @@ pub struct Kernel {
     pub store: Stage,
     /// One for each root of the store. A place may be an operand's too: then element i is read before it is written.
     pub outputs: Vec<Target>,
+    /// A map that shares the dispatch; neither reads what the other writes.
+    pub beside: Option<Beside>,
     /// The names of the operations in it, for people.
     pub label: String,
+}
+
+/// A map in the dispatch of another kernel's core.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    pub store: Stage,
+    pub outputs: Vec<Target>,
+}
+
+impl Kernel {
+    /// What it reads, load by load, store by store.
+    pub fn stages(&self) -> impl Iterator<Item = &Stage> {
+        let loads = self.core.iter().flat_map(|call| &call.loads);
+        loads.chain([&self.store]).chain(self.beside.iter().map(|b| &b.store))
+    }
+
+    /// What it writes.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.outputs.iter().chain(self.beside.iter().flat_map(|b| &b.outputs))
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,7 @@
 //! Stages before their operands have places: what a kernel reads and computes, and how a map is computed where it is read.
 
 use crate::expr::{Instr, Program, Scalar, Term, core, input};
-use crate::graph::{Edge, View};
+use crate::graph::{Dim, Edge, View};
 use crate::shape::Shape;
 
 /// An operand before it has a place.
@@ -28,6 +28,24 @@ pub struct Lazy {
 
 pub fn is_positional(stage: &Stage) -> bool {
     Program::lower(&stage.roots).is_positional()
+}
+
+/// Rows longer than this many instructions are not computed wherever they are read.
+const SHORT: usize = 4;
+
+/// The length of a row, where a stage is rows of a table that an index chooses, each element a short function of the table's.
+pub fn chosen_rows(stage: &Stage) -> Option<usize> {
+    let [one, other] = &stage.reads[..] else { return None };
+    let (at, table, index) = if other.view.index.is_some() { (1, other, one) } else { (0, one, other) };
+    let program = Program::lower(&stage.roots);
+    let reads_table = |instr: &Instr| !matches!(instr, Instr::Input(k) if *k != at);
+    let is_short = program.instrs.len() <= SHORT && program.roots.len() == 1 && program.instrs.iter().all(reads_table);
+    let (row, lead) = (stage.domain.row(), *stage.domain.dims().first()?);
+    let whole = View { dims: table.view.dims.clone(), offset: 0, row: None, index: None };
+    let straight = whole.reshaped(&stage.domain, &Shape::from([lead, row]))?.dims == [Dim::new(lead, 0), Dim::new(row, 1)];
+    let chosen = index.view.index.is_none() && index.view.dims[1..].iter().all(|dim| dim.stride == 0);
+    (table.view.index.is_some() && table.view.row.is_none() && straight && chosen && is_short && !program.is_positional())
+        .then_some(row)
 }
 
 /// The place of a read in a list, added if it is new.
@@ -67,15 +85,8 @@ pub fn inline(lazy: &Lazy, view: &View, domain: &Shape) -> Option<(Vec<Read>, Sc
         return None;
     }
     if view.is_identity(domain) && view.offset == 0 && domain.size() == stage.domain.size() {
-        if *domain == stage.domain {
-            return Some((stage.reads.clone(), root.clone()));
-        }
-        let flat = |r: &Read| r.view.index.is_none() && r.view.is_identity(&stage.domain) && r.view.row.is_none();
-        let reads = stage.reads.iter().all(flat).then(|| {
-            let read = |r: &Read| Read { edge: r.edge, view: View { offset: r.view.offset, ..View::identity(domain) } };
-            stage.reads.iter().map(read).collect()
-        })?;
-        return Some((reads, root.clone()));
+        let read = |r: &Read| Some(Read { edge: r.edge, view: r.view.reshaped(&stage.domain, domain)? });
+        return Some((stage.reads.iter().map(read).collect::<Option<Vec<_>>>()?, root.clone()));
     }
     if is_positional(stage) || !(lazy.is_pure_view || view.is_total(domain)) {
         return None;

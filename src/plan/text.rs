@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Plan, Role, Stage};
+use super::{Plan, Role, Stage, Target};
 use crate::expr::{Instr, Program};
 
 impl fmt::Display for Plan {
@@ -26,10 +26,17 @@ impl fmt::Display for Plan {
                     write!(f, " {}({}){fused}", input.name, list(load))?;
                 }
             }
-            let targets: Vec<String> = (kernel.outputs.iter().enumerate())
-                .map(|(k, t)| format!("{}{} = {}", name(t.place.buffer), t.place.meta.shape, text(&kernel.store.program, k)))
-                .collect();
-            writeln!(f, " ({}) -> {}", list(&kernel.store), targets.join("; "))?;
+            let written = |store: &Stage, targets: &[Target]| {
+                let targets: Vec<String> = (targets.iter().enumerate())
+                    .map(|(k, t)| format!("{}{} = {}", name(t.place.buffer), t.place.meta.shape, text(&store.program, k)))
+                    .collect();
+                format!("({}) -> {}", list(store), targets.join("; "))
+            };
+            write!(f, " {}", written(&kernel.store, &kernel.outputs))?;
+            if let Some(beside) = &kernel.beside {
+                write!(f, " | {}", written(&beside.store, &beside.outputs))?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

@@ -75,6 +75,7 @@ struct Ready {
     run: Option<Run>,
     loads: Vec<Tape>,
     store: Store,
+    beside: Option<Store>,
 }
 
 /// Scratch memory, shared by all kernels so that it stays in the caches.
@@ -219,12 +220,13 @@ impl Cpu {
 impl Ready {
     fn new(kernel: &Kernel, cells: &[usize], memory: &Memory) -> Result<Ready> {
         let store = Store::new(&kernel.store, &kernel.outputs, cells, memory)?;
+        let beside = kernel.beside.as_ref().map(|b| Store::new(&b.store, &b.outputs, cells, memory)).transpose()?;
         let Some(call) = &kernel.core else {
-            return Ok(Ready { run: None, loads: Vec::new(), store });
+            return Ok(Ready { run: None, loads: Vec::new(), store, beside });
         };
         let loads = call.loads.iter().map(|stage| Tape::new(stage, cells, memory)).collect::<Result<Vec<Tape>>>()?;
         let run = KERNELS.iter().find(|(name, _)| *name == call.core.shader).map(|(_, run)| *run);
-        Ok(Ready { run, loads, store })
+        Ok(Ready { run, loads, store, beside })
     }
 
     fn step(&mut self, kernel: &Kernel, env: &Env, memory: &mut Memory, work: &mut Work) -> Result<()> {
@@ -247,6 +249,10 @@ impl Ready {
                 let values: Vec<f32> = outputs[0].data.iter().map(|x| *x as f32).collect();
                 self.store.write(env, memory, 0, &values);
             }
+        }
+        if let Some(beside) = &mut self.beside {
+            beside.prepare(env, memory)?;
+            beside.run(env, memory);
         }
         Ok(())
     }

@@ -60,11 +60,11 @@ impl Trial {
 
     pub fn map(&mut self, domain: impl Into<Shape>, operands: Vec<Bound>, roots: &[Scalar], outputs: Vec<Target>) {
         let store = Stage { domain: domain.into(), operands, program: Program::lower(roots) };
-        self.plan.kernels.push(Kernel { core: None, store, outputs, label: "map".into() });
+        self.plan.kernels.push(Kernel { core: None, store, outputs, beside: None, label: "map".into() });
     }
 
     pub fn core(&mut self, call: CoreCall, store: Stage, outputs: Vec<Target>) {
-        self.plan.kernels.push(Kernel { core: Some(call), store, outputs, label: "core".into() });
+        self.plan.kernels.push(Kernel { core: Some(call), store, outputs, beside: None, label: "core".into() });
     }
 
     pub fn start(self) -> (Cpu, PlanId, Rc<Plan>) {

@@ -37,17 +37,15 @@ pub struct Bindings<'a> {
 }
 
 impl<'a> Bindings<'a> {
-    /// `wide`: for each load of the core, whether the shader reads it four at a time.
-    pub fn new(plan: &'a Plan, kernel: &Kernel, wide: &[bool]) -> Result<Bindings<'a>> {
+    /// `loads`: what each load of the core reads, and whether the shader reads it four at a time.
+    pub fn new(plan: &'a Plan, kernel: &Kernel, loads: &[(&Stage, bool)]) -> Result<Bindings<'a>> {
         let mut bindings = Bindings { list: Vec::new(), controls: &plan.controls };
         if plan.controls.len() > PARAMS_WORDS - FIRST_CONTROL {
             return Err(Error::internal(format!("{} controls do not fit into a block of {PARAMS_WORDS}", plan.controls.len())));
         }
-        let loads: &[Stage] = kernel.core.as_ref().map_or(&[], |call| &call.loads);
         let mut aligned = Vec::new();
-        for (stage, is_wide) in
-            loads.iter().zip(wide.iter().copied().chain(std::iter::repeat(false))).chain([(&kernel.store, false)])
-        {
+        let stores = kernel.stages().skip(loads.len()).map(|stage| (stage, false));
+        for (stage, is_wide) in loads.iter().copied().chain(stores) {
             for bound in &stage.operands {
                 let binding = bindings.add(bound.place.buffer);
                 if bound.place.meta.dtype != DType::F32 {
@@ -57,7 +55,7 @@ impl<'a> Bindings<'a> {
                 }
             }
         }
-        for target in &kernel.outputs {
+        for target in kernel.targets() {
             let binding = bindings.add(target.place.buffer);
             binding.is_written = true;
             if target.place.meta.dtype != DType::F32 {

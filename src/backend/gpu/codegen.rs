@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::binding::{Binding, Bindings};
 use super::cores::{self, Family, Width};
+use super::stage::Chosen;
 use super::{stage, template};
 use crate::error::{Error, Result};
 use crate::expr::{Instr, Program, Unary};
@@ -29,8 +30,14 @@ pub fn module(plan: &Plan, kernel: &Kernel, family: Family) -> Result<Module> {
         let (roots, outputs) = (kernel.store.program.roots.len(), kernel.outputs.len());
         return Err(Error::internal(format!("{} computes {roots} values for {outputs} places", kernel.label)));
     }
-    let wide: Vec<bool> = layout.loads.iter().map(|(_, width)| *width == (Width::Four { aligned: true })).collect();
-    let bindings = Bindings::new(plan, kernel, &wide)?;
+    // The first load of a shader that asks where runs start may be of chosen rows.
+    let chosen: Vec<Option<Chosen>> =
+        loads.iter().enumerate().map(|(k, stage)| if k == 0 && layout.is_based { Chosen::of(stage) } else { None }).collect();
+    let wide = |k: usize| {
+        layout.loads[k].1 == (Width::Four { aligned: true }) && chosen[k].as_ref().is_none_or(|chosen| chosen.is_aligned)
+    };
+    let read = |k: usize| chosen[k].as_ref().map_or(&loads[k], |chosen| &chosen.table);
+    let bindings = Bindings::new(plan, kernel, &(0..loads.len()).map(|k| (read(k), wide(k))).collect::<Vec<_>>())?;
     let columns = layout.groups.min(MAX_GROUPS);
     let groups = [columns, layout.groups.div_ceil(columns.max(1)), 1];
 
@@ -44,17 +51,28 @@ pub fn module(plan: &Plan, kernel: &Kernel, family: Family) -> Result<Module> {
         wgsl.push_str(&template::expand(part, &constant, &|_| None)?);
     }
     let mut hooks = Vec::new();
-    for ((name, width), stage) in layout.loads.iter().zip(loads) {
+    for (k, (name, width)) in layout.loads.iter().enumerate() {
+        if k == 0 && layout.is_based {
+            let base = format!("base_{name}");
+            let text = match &chosen[k] {
+                Some(chosen) => chosen.base(&base, &loads[k], &bindings)?,
+                None => format!("fn {base}(i: u32) -> u32 {{\n  return i;\n}}\n"),
+            };
+            hooks.push((base, text));
+        }
         let name = format!("load_{name}");
-        let mut text = stage::load(&name, stage, &bindings, *width == (Width::Four { aligned: true }))?;
-        if *width == (Width::Four { aligned: false }) {
+        let mut text = stage::load(&name, read(k), &bindings, wide(k))?;
+        if *width != Width::One && !wide(k) {
             let lanes: Vec<String> = ["i", "i + 1u", "i + 2u", "i + 3u"].map(|i| format!("{name}({i})")).into();
             writeln!(text, "fn {name}_x4(i: u32) -> vec4<f32> {{\n  return vec4<f32>({});\n}}", lanes.join(", "))
                 .expect("writing to a string cannot fail");
         }
         hooks.push((name, text));
     }
-    hooks.push(("store".to_string(), stage::store(&kernel.store, &kernel.outputs, &bindings)?));
+    hooks.push(("store".to_string(), stage::store("store", &kernel.store, &kernel.outputs, &bindings)?));
+    if let Some(beside) = &kernel.beside {
+        hooks.push(("beside".to_string(), stage::store("beside", &beside.store, &beside.outputs, &bindings)?));
+    }
     let hook = |name: &str| hooks.iter().find(|(n, _)| n == name).map(|(_, text)| text.clone());
     wgsl.push_str(&template::expand(layout.shader, &constant, &hook)?);
     Ok(Module { label: layout.shader, wgsl, bindings: bindings.list, groups })
@@ -62,8 +80,7 @@ pub fn module(plan: &Plan, kernel: &Kernel, family: Family) -> Result<Module> {
 
 /// The files whose functions the kernel's expressions call, and that its shader does not import itself.
 fn parts(kernel: &Kernel, shader: &str) -> Vec<&'static str> {
-    let stages = kernel.core.iter().flat_map(|call| &call.loads).chain([&kernel.store]);
-    let programs: Vec<&Program> = stages.map(|stage| &stage.program).collect();
+    let programs: Vec<&Program> = kernel.stages().map(|stage| &stage.program).collect();
     let any = |test: fn(&Instr) -> bool| programs.iter().any(|program| program.instrs.iter().any(test));
     let mut parts = Vec::new();
     if any(|instr| matches!(instr, Instr::Unary(Unary::Sigmoid | Unary::Tanh | Unary::Softplus | Unary::Erf, _))) {

@@ -28,6 +28,8 @@ pub struct Layout {
     pub shader: &'static str,
     /// What its load functions are called, `load_` left out, and how they are used.
     pub loads: Vec<(&'static str, Width)>,
+    /// The shader asks where each run of the first load starts: `base_…`.
+    pub is_based: bool,
     pub constants: Vec<(&'static str, u32)>,
     /// Workgroups in all; they are folded into x and y where there are more than fit into x.
     pub groups: u32,
@@ -42,7 +44,7 @@ pub fn layout(kernel: &Kernel, family: Family) -> Result<Layout> {
         "conv_transpose2d" => conv_transpose2d(&sizes, kernel, family),
         "conv2d_dw" => conv2d_dw(&sizes, kernel, family),
         "reduce" => reduce(&sizes, family),
-        "totals" => totals(&sizes, family),
+        "totals" => totals(&sizes, kernel, family),
         "softmax" => rows("softmax", &["x"], &sizes, family),
         "logsumexp" => rows("logsumexp", &["x"], &sizes, family),
         "group_norm" => rows("group_norm", &["x"], &sizes, family),
@@ -74,7 +76,7 @@ fn map(kernel: &Kernel) -> Result<Layout> {
     // A large map is read in longer runs.
     let per_thread = if size >= 1 << 18 { 4 } else { 1 };
     let constants = vec![("SIZE", size), ("THREADS", THREADS), ("PER_THREAD", per_thread)];
-    Ok(Layout { shader: "map", loads: Vec::new(), constants, groups: size.div_ceil(THREADS * per_thread) })
+    Ok(Layout { shader: "map", loads: Vec::new(), is_based: false, constants, groups: size.div_ceil(THREADS * per_thread) })
 }
 
 /// A thread for each element of the output.
@@ -82,7 +84,7 @@ fn elements(shader: &'static str, loads: &[&'static str], size: u32, sizes: &Siz
     let mut constants = sizes.all();
     constants.push(("THREADS", THREADS));
     let loads = loads.iter().map(|name| (*name, Width::One)).collect();
-    Ok(Layout { shader, loads, constants, groups: size.div_ceil(THREADS) })
+    Ok(Layout { shader, loads, is_based: false, constants, groups: size.div_ceil(THREADS) })
 }
 
 /// How the threads of a workgroup share sums: `threads` in all, `parts` to a sum of `count` terms.
@@ -121,18 +123,22 @@ fn reduce(sizes: &Sizes, family: Family) -> Result<Layout> {
     let mut constants = sizes.all();
     constants.extend(share.constants(if along_row { 1 } else { share.threads / share.parts }));
     constants.push(("ALONG_ROW", u32::from(along_row)));
-    Ok(Layout { shader: "reduce", loads: vec![("x", Width::One)], constants, groups: share.groups(outer * inner) })
+    Ok(Layout { shader: "reduce", loads: vec![("x", Width::One)], is_based: false, constants, groups: share.groups(outer * inner) })
 }
 
-/// A workgroup an input.
-fn totals(sizes: &Sizes, family: Family) -> Result<Layout> {
-    let threads = if family == Family::Hardware { 256 } else { 16 };
+/// A workgroup an input, and behind them those of the map beside it.
+fn totals(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
+    // A software adapter runs a workgroup with barriers slowly, so the map gets few.
+    let (threads, per_thread) = if family == Family::Hardware { (256, 4) } else { (16, 64) };
     let n = sizes.get("N");
+    let beside = kernel.beside.as_ref().map(|b| b.store.domain.size() as u32);
     let mut constants = sizes.all();
     constants.extend([("THREADS", threads), ("PARTS", threads), ("MANY_PARTS", 1), ("STEP", 1)]);
     constants.extend(["N1", "N2", "N3", "N4", "N5"].into_iter().zip(1..).map(|(name, k)| (name, u32::from(n > k))));
+    constants.extend([("BESIDE", u32::from(beside.is_some())), ("SIZE", beside.unwrap_or(0)), ("PER_THREAD", per_thread)]);
     let loads = ["x0", "x1", "x2", "x3", "x4", "x5"].into_iter().take(n as usize).map(|name| (name, Width::One)).collect();
-    Ok(Layout { shader: "totals", loads, constants, groups: n })
+    let groups = n + beside.unwrap_or(0).div_ceil(threads * per_thread);
+    Ok(Layout { shader: "totals", loads, is_based: false, constants, groups })
 }
 
 /// Threads of a workgroup share rows.
@@ -141,7 +147,7 @@ fn rows(shader: &'static str, loads: &[&'static str], sizes: &Sizes, family: Fam
     let mut constants = sizes.all();
     constants.extend(share.constants(1));
     let loads = loads.iter().map(|name| (*name, Width::One)).collect();
-    Ok(Layout { shader, loads, constants, groups: share.groups(sizes.get("ROWS")) })
+    Ok(Layout { shader, loads, is_based: false, constants, groups: share.groups(sizes.get("ROWS")) })
 }
 
 /// A matrix product as `gemm.wgsl` sees it.
@@ -248,7 +254,8 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
     };
     let b =
         if p.tb { Width::Four { aligned: p.depth.is_multiple_of(4) } } else { Width::Four { aligned: p.cols.is_multiple_of(4) } };
-    Ok(Layout { shader, loads: vec![("a", a), ("b", b)], constants, groups: p.outer * row_tiles * col_tiles })
+    let is_based = shader != "conv_transpose2d";
+    Ok(Layout { shader, loads: vec![("a", a), ("b", b)], is_based, constants, groups: p.outer * row_tiles * col_tiles })
 }
 
 fn matmul(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {

@@ -6,7 +6,7 @@ use super::binding::Bindings;
 use crate::error::{Error, Result};
 use crate::expr::{Instr, Program, program_text};
 use crate::graph::{Dim, View};
-use crate::plan::{Bound, Stage, Target};
+use crate::plan::{Bound, Place, Stage, Target};
 use crate::shape::Shape;
 
 /// The value at element i of a stage with one root: `fn {name}(i: u32) -> f32`, and, where `wide`, `fn {name}_x4(i: u32) -> vec4<f32>` for
@@ -25,12 +25,12 @@ pub fn load(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Resul
     Ok(out)
 }
 
-/// What is done with the core's value at element i: `fn store(i: u32, core: f32)`.
-pub fn store(stage: &Stage, targets: &[Target], bindings: &Bindings) -> Result<String> {
-    let mut out = operands("store", stage, bindings, false)?;
-    let read = |k: usize| format!("store_{k}(i)");
+/// What is done with the core's value at element i: `fn {name}(i: u32, core: f32)`.
+pub fn store(name: &str, stage: &Stage, targets: &[Target], bindings: &Bindings) -> Result<String> {
+    let mut out = operands(name, stage, bindings, false)?;
+    let read = |k: usize| format!("{name}_{k}(i)");
     let text = program_text(&stage.program, "i", "core", &read, &|name| bindings.control(name));
-    writeln!(out, "fn store(i: u32, core: f32) {{\n{}", text.body).expect(IN_MEMORY);
+    writeln!(out, "fn {name}(i: u32, core: f32) {{\n{}", text.body).expect(IN_MEMORY);
     for (target, root) in targets.iter().zip(&text.roots) {
         let mut index = plus("i", target.place.offset);
         if let Some(stride) = target.row {
@@ -42,6 +42,37 @@ pub fn store(stage: &Stage, targets: &[Target], bindings: &Bindings) -> Result<S
     Ok(out)
 }
 
+/// Rows of a table that an index chooses, read by a shader that asks for the start of each: only there the index is looked up.
+pub struct Chosen {
+    /// The table as it stands, element by element.
+    pub table: Stage,
+    /// Rows start at multiples of 4.
+    pub is_aligned: bool,
+    operand: usize,
+}
+
+impl Chosen {
+    pub fn of(stage: &Stage) -> Option<Chosen> {
+        let operand = stage.operands.iter().position(|bound| bound.view.index.is_some())?;
+        let Bound { place, view } = &stage.operands[operand];
+        let index = view.index?;
+        let is_aligned = [index.stride, place.offset + view.offset, stage.domain.row()].iter().all(|n| n.is_multiple_of(4));
+        let domain = Shape::from([(index.len * index.stride).next_multiple_of(4)]);
+        let mut table = stage.clone();
+        table.operands[operand] = Bound { place: Place { offset: 0, ..place.clone() }, view: View::identity(&domain) };
+        table.domain = domain;
+        Some(Chosen { table, is_aligned, operand })
+    }
+
+    /// Where element i of the rows stands in the table: `fn {name}(i: u32) -> u32`.
+    pub fn base(&self, name: &str, stage: &Stage, bindings: &Bindings) -> Result<String> {
+        let mut out = looked_up(name, stage, self.operand, bindings)?;
+        let read = Read::new(&stage.domain, &stage.operands[self.operand], Some(format!("{name}_{}_row(i)", self.operand)));
+        writeln!(out, "fn {name}(i: u32) -> u32 {{\n{}  return {};\n}}", read.before, read.index).expect(IN_MEMORY);
+        Ok(out)
+    }
+}
+
 const IN_MEMORY: &str = "writing to a string cannot fail";
 
 fn used(program: &Program, k: usize) -> bool {
@@ -51,13 +82,7 @@ fn used(program: &Program, k: usize) -> bool {
 fn operands(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Result<String> {
     let mut out = String::new();
     for (k, bound) in stage.operands.iter().enumerate() {
-        if let Some(index) = &bound.view.index {
-            let holder = stage.operands.get(index.operand).ok_or_else(|| Error::internal("an index is looked up in no operand"))?;
-            let read = Read::new(&stage.domain, holder, None);
-            writeln!(out, "fn {name}_{k}_row(i: u32) -> u32 {{").expect(IN_MEMORY);
-            let value = read.guarded(&bindings.read_u32(&holder.place, &read.index), "0u");
-            writeln!(out, "{}  return min({value}, {}u);\n}}", read.before, index.len.max(1) - 1).expect(IN_MEMORY);
-        }
+        out.push_str(&looked_up(name, stage, k, bindings)?);
         if !used(&stage.program, k) {
             continue;
         }
@@ -84,6 +109,16 @@ fn operands(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Resul
         }
     }
     Ok(out)
+}
+
+/// The row that an operand with an index reads at element i: `fn {name}_{k}_row(i: u32) -> u32`.
+fn looked_up(name: &str, stage: &Stage, k: usize, bindings: &Bindings) -> Result<String> {
+    let Some(index) = &stage.operands[k].view.index else { return Ok(String::new()) };
+    let holder = stage.operands.get(index.operand).ok_or_else(|| Error::internal("an index is looked up in no operand"))?;
+    let read = Read::new(&stage.domain, holder, None);
+    let value = read.guarded(&bindings.read_u32(&holder.place, &read.index), "0u");
+    let body = format!("{}  return min({value}, {}u);\n", read.before, index.len.max(1) - 1);
+    Ok(format!("fn {name}_{k}_row(i: u32) -> u32 {{\n{body}}}\n"))
 }
 
 fn load_wide(name: &str, stage: &Stage, bindings: &Bindings) -> String {
