@@ -16,6 +16,9 @@
 // With SUMS the product SUM_Z is no product: its column 0 (SUM_A) or its row 0 (SUM_B) is the sum of all rows of A, or B, as they are stored:
 // SUM_LINES × SUM_WIDTH of them, each of SUM_ROW neighbours.
 //
+// With HALVES (not TALL, not TB) there are two results for each (row, col): those of columns col and COLS + col of B, in the two quads of a
+// tile.
+//
 // B[k, col] is at start + k · B_ROW + col, or with TB at start + col · B_ROW + k; one column is stored along k. `emit(z, row, col, value)`
 // takes the results.
 
@@ -36,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
   let tile = group.y * GRID + group.x;
   let z = tile / (ROW_TILES * COL_TILES);
   let row0 = ((tile / COL_TILES) % ROW_TILES * THREADS_Y + at.y) * TILE_ROWS;
-  let col0 = (tile % COL_TILES * THREADS_X + at.x) * (4u * QUADS);
+  let col0 = (tile % COL_TILES * THREADS_X + at.x) * TILE_COLS;
   if (z >= OUTER) {
     return;
   }
@@ -92,7 +95,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #if ONE_COL
         s$q += load_b(k);
 #else
-        s$q += load_b_x4(k * SUM_ROW + col0 + $qu * 4u);
+        s$q += load_b_x4(k * SUM_ROW + col0 + $qu * QUAD_STEP);
 #end
 #end
       }
@@ -139,10 +142,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
       let y$q = load_b(b + k);
 #else
 #if TB
-      let b$q = b + (col0 + $qu * 4u) * B_ROW + k;
+      let b$q = b + (col0 + $qu * QUAD_STEP) * B_ROW + k;
       let y$q = vec4<f32>(load_b(b$q), load_b(b$q + B_ROW), load_b(b$q + 2u * B_ROW), load_b(b$q + 3u * B_ROW));
 #else
-      let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * 4u);
+      let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * QUAD_STEP);
 #end
 #end
 #end
@@ -190,14 +193,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #for q in QUADS
 #if TB
 #for j in 4
-      let u$q$j = load_b_x4(b + min(col0 + $qu * 4u + $ju, COLS - 1u) * B_ROW + k);
+      let u$q$j = load_b_x4(b + min(col0 + $qu * QUAD_STEP + $ju, COLS - 1u) * B_ROW + k);
 #end
 #for j in 4
       let y$q$j = vec4<f32>(u$q0[$j], u$q1[$j], u$q2[$j], u$q3[$j]);
 #end
 #else
 #for j in 4
-      let y$q$j = load_b_x4(b + (k + $ju) * B_ROW + col0 + $qu * 4u);
+      let y$q$j = load_b_x4(b + (k + $ju) * B_ROW + col0 + $qu * QUAD_STEP);
 #end
 #end
 #end
@@ -230,10 +233,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
       let y$q = load_b(b + k);
 #else
 #if TB
-      let b$q = b + (col0 + $qu * 4u) * B_ROW + k;
+      let b$q = b + (col0 + $qu * QUAD_STEP) * B_ROW + k;
       let y$q = vec4<f32>(load_b(b$q), load_b(b$q + B_ROW), load_b(b$q + 2u * B_ROW), load_b(b$q + 3u * B_ROW));
 #else
-      let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * 4u);
+      let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * QUAD_STEP);
 #end
 #end
 #end
@@ -258,6 +261,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
   workgroupBarrier();
+#if HALVES
+  for (var t = at.z; t < TILE_ROWS; t += SPLIT) {
+    var total = Part();
+    var other = Part();
+    for (var s = 0u; s < SPLIT; s++) {
+      total += parts[home + s * TILE_QUADS + 2u * t];
+      other += parts[home + s * TILE_QUADS + 2u * t + 1u];
+    }
+    emit_pair(z, row0 + t, col0, total, other);
+  }
+#else
   for (var t = at.z; t < TILE_QUADS; t += SPLIT) {
     var total = Part();
     for (var s = 0u; s < SPLIT; s++) {
@@ -265,12 +279,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
     }
     emit_part(z, row0 + t / QUADS, col0 + t % QUADS * 4u, total);
   }
+#end
 #else
 #if UNROLL_STORE
 #for p in ROW_QUADS
 #for s in ROW_SUB
+#if HALVES
+  emit_pair(z, row0 + $pu * 4u + $su, col0, c$p$s0, c$p$s1);
+#else
 #for q in QUADS
-  emit_part(z, row0 + $pu * 4u + $su, col0 + $qu * 4u, c$p$s$q);
+  emit_part(z, row0 + $pu * 4u + $su, col0 + $qu * QUAD_STEP, c$p$s$q);
+#end
 #end
 #end
 #end
@@ -283,13 +302,28 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #end
+#if HALVES
+  for (var t = 0u; t < TILE_ROWS; t++) {
+    emit_pair(z, row0 + t, col0, results[2u * t], results[2u * t + 1u]);
+  }
+#else
   for (var t = 0u; t < TILE_QUADS; t++) {
     emit_part(z, row0 + t / QUADS, col0 + t % QUADS * 4u, results[t]);
   }
 #end
 #end
+#end
 }
 
+#if HALVES
+fn emit_pair(z: u32, row: u32, col: u32, value: vec4<f32>, other: vec4<f32>) {
+  if (row < ROWS) {
+    for (var j = 0u; j < min(4u, COLS - min(col, COLS)); j++) {
+      emit(z, row, col + j, value[j], other[j]);
+    }
+  }
+}
+#else
 fn emit_part(z: u32, row: u32, col: u32, value: Part) {
   if ((row < ROWS) & (col < COLS)) {
 #if ONE_COL
@@ -314,3 +348,4 @@ fn emit_part(z: u32, row: u32, col: u32, value: Part) {
 #end
   }
 }
+#end

@@ -1,6 +1,7 @@
 // y[z, m, n] = Σ_k a[z, m, k] · b[z, k, n].
 // a: (BATCH, M, K), or (BATCH, K, M) with TA; b: (BATCH, K, N), or (BATCH, N, K) with TB; y: (BATCH, M, N).
 // With ONES (and TA) a holds one column less, (K, M − 1), and that column is all ones: the last row of y is Σ_k b[k, n].
+// With HALVES y is given out as its first and its last N / 2 columns, together.
 // The tile of a thread is described in gemm.wgsl.
 
 #import gemm
@@ -8,7 +9,11 @@
 #hook fn base_a(i: u32) -> u32
 #hook fn load_a(i: u32) -> f32
 #hook fn load_b(i: u32) -> f32
+#if HALVES
+#hook fn store(i: u32, value: f32, other: f32)
+#else
 #hook fn store(i: u32, value: f32)
+#end
 
 #if TALL
 fn a_line(i: u32) -> u32 {
@@ -32,6 +37,12 @@ fn b_tap(z: u32, tap: u32) -> u32 {
 }
 #end
 
+#if HALVES
+fn emit(z: u32, row: u32, col: u32, value: f32, other: f32) {
+  store((z * M + row) * COLS + col, value, other);
+}
+#else
 fn emit(z: u32, row: u32, col: u32, value: f32) {
   store((z * M + row) * N + col, value);
 }
+#end

@@ -225,7 +225,7 @@ fn whole(place: &Place) -> Stage {
 }
 
 fn target(place: &Place) -> Target {
-    Target { place: place.clone(), row: None }
+    Target { place: place.clone(), row: None, span: None }
 }
 
 fn stored(place: &Place) -> Stage {
@@ -402,7 +402,7 @@ async fn rows_are_looked_up_by_index_and_by_step(gpu: &mut Gpu) {
             view: View { dims: vec![Dim::new(batch, 1), Dim::new(cols, 0)], offset: 0, row: Some(batch), index: None },
         },
     ];
-    let outputs = vec![Target { place: out, row: Some(batch * cols) }];
+    let outputs = vec![Target { place: out, row: Some(batch * cols), span: None }];
     let kernel = map_kernel(&domain, operands, &[input(0) * (1.0 / 255.0)], outputs);
     let got = kit.run(gpu, kernel, Env { row: 2, ..Env::default() }).await;
     let want: Vec<f64> = (0..batch * cols)

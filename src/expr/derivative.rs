@@ -19,7 +19,7 @@ fn sweep(e: &Scalar, k: usize, seen: &mut HashMap<*const Term, Option<Scalar>>) 
     }
     let done = match e.term() {
         Term::Input(j) => (*j == k).then(|| constant(1.0)),
-        Term::Core | Term::Const(_) | Term::Control(_) | Term::Noise { .. } | Term::Position => None,
+        Term::Core(_) | Term::Const(_) | Term::Control(_) | Term::Noise { .. } | Term::Position => None,
         Term::Unary(f, x) => sweep(x, k, seen).map(|dx| f.derivative(x, e) * dx),
         Term::Binary(f, a, b) => {
             let (da, db) = (sweep(a, k, seen), sweep(b, k, seen));

@@ -26,12 +26,12 @@ pub enum Law {
     Uniform,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Term {
     /// The k-th operand at the current element.
     Input(usize),
     /// What the kernel around this expression computed for the current element.
-    Core,
+    Core(usize),
     Const(f64),
     /// A schedule scalar such as `beta`: set by the host for every step, never compiled in.
     Control(&'static str),
@@ -73,7 +73,12 @@ pub fn position() -> Scalar {
 }
 
 pub fn core() -> Scalar {
-    Scalar::from(Term::Core)
+    core_at(0)
+}
+
+/// Value k of a kernel that gives its store several.
+pub fn core_at(k: usize) -> Scalar {
+    Scalar::from(Term::Core(k))
 }
 
 /// `if condition > 0 { a } else { b }`
@@ -164,7 +169,7 @@ impl Scalar {
         self.rebuild(
             &mut |leaf| match leaf {
                 Term::Input(k) => input(*k),
-                _ => core(),
+                _ => Scalar::from(leaf.clone()),
             },
             &mut seen,
         )
@@ -176,7 +181,7 @@ impl Scalar {
             return done.clone();
         }
         let done = match self.term() {
-            term @ (Term::Input(_) | Term::Core) => leaf(term),
+            term @ (Term::Input(_) | Term::Core(_)) => leaf(term),
             Term::Const(_) | Term::Control(_) | Term::Noise { .. } | Term::Position => self.clone(),
             Term::Unary(f, a) => a.rebuild(leaf, seen).unary(*f),
             Term::Binary(f, a, b) => {

@@ -7,7 +7,7 @@ use super::{Binary, Law, Scalar, Term, Unary};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Instr {
     Input(u32),
-    Core,
+    Core(u32),
     /// The bits of a double.
     Const(u64),
     Control(&'static str),
@@ -42,7 +42,7 @@ impl Program {
 
     /// The value of what the kernel computed, stored as it is.
     pub fn core() -> Program {
-        Program { instrs: vec![Instr::Core], roots: vec![0] }
+        Program { instrs: vec![Instr::Core(0)], roots: vec![0] }
     }
 
     pub fn is_identity(&self) -> bool {
@@ -78,7 +78,7 @@ impl Lowering {
         }
         let instr = match e.term() {
             Term::Input(k) => Instr::Input(*k as u32),
-            Term::Core => Instr::Core,
+            Term::Core(k) => Instr::Core(*k as u32),
             Term::Const(value) => Instr::Const(value.to_bits()),
             Term::Control(name) => Instr::Control(name),
             Term::Noise { stream, law } => Instr::Noise { stream: *stream, law: *law },

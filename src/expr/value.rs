@@ -56,7 +56,8 @@ impl Program {
             let at = |i: &u32| v[*i as usize];
             v.push(match instr {
                 Instr::Input(k) => inputs[*k as usize],
-                Instr::Core => core,
+                Instr::Core(0) => core,
+                Instr::Core(_) => unreachable!("a value alone is not a pair"),
                 Instr::Const(bits) => f64::from_bits(*bits),
                 Instr::Control(name) => env.control(name),
                 Instr::Noise { stream, law } => f64::from(env.draw(*stream, *law, element)),

@@ -10,7 +10,7 @@ pub struct ProgramText {
     pub roots: Vec<String>,
 }
 
-/// The program's statements. `element` names the u32 index of the current element, `core` the kernel's value;
+/// The program's statements. `element` names the u32 index of the current element, `core` the kernel's value (`{core}_1` the second of two);
 /// `input(k)` gives the text that loads operand k as f32, `control(name)` the text that reads a control.
 pub fn program_text(
     program: &Program,
@@ -23,7 +23,8 @@ pub fn program_text(
     for (i, instr) in program.instrs.iter().enumerate() {
         let text = match instr {
             Instr::Input(k) => input(*k as usize),
-            Instr::Core => core.to_string(),
+            Instr::Core(0) => core.to_string(),
+            Instr::Core(k) => format!("{core}_{k}"),
             Instr::Const(bits) => number(f64::from_bits(*bits)),
             Instr::Control(name) => control(name),
             Instr::Noise { stream, law: Law::Normal } => format!("noise_normal({stream}u, {element})"),

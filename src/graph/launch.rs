@@ -12,13 +12,33 @@ pub enum Launch {
     Alias {
         offset: usize,
     },
-    /// Input k stands at `offsets[k]` of the output; what lies between is zero. No work where an input can be computed in its place.
+    /// Input k stands at `spans[k]` of the output; what lies between is zero. No work where an input can be computed in its place.
     Pack {
-        offsets: Vec<usize>,
+        spans: Vec<Span>,
     },
     Map(MapLaunch),
+    /// A map of one input whose outputs are the two halves of its rows. No work where a core's store can have both (`HALVES`).
+    Halves(MapLaunch),
     Core(Core),
 }
+
+/// Where the elements of a part stand in a whole: element i at start + i / run · stride + i mod run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    pub start: usize,
+    pub run: usize,
+    pub stride: usize,
+}
+
+impl Span {
+    /// `size` neighbours.
+    pub fn flat(start: usize, size: usize) -> Span {
+        Span { start, run: size, stride: size }
+    }
+}
+
+/// A core that names this switch can give its store the two halves of a row of its output together; the plan turns it on.
+pub const HALVES: &str = "HALVES";
 
 /// Expressions over the elements of a domain, which is the shape of every output.
 #[derive(Clone, Debug)]
@@ -71,6 +91,11 @@ pub struct CoreInput {
 }
 
 impl Core {
+    /// Whether the store has two values for each element of its domain, which is half as wide as the output: those of a row's halves.
+    pub fn is_halved(&self) -> bool {
+        self.consts.contains(&(HALVES, 1))
+    }
+
     /// A size or switch by name.
     pub fn get(&self, name: &str) -> usize {
         self.consts.iter().find(|(n, _)| *n == name).map(|(_, v)| *v as usize).expect("a core names the sizes its kernel reads")

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::rc::Rc;
 
 pub use array::Array;
-pub use launch::{Core, CoreInput, Launch, MapLaunch, Operand};
+pub use launch::{Core, CoreInput, HALVES, Launch, MapLaunch, Operand, Span};
 pub use view::{Dim, Index, View, coordinates};
 
 use crate::error::{Error, Result};

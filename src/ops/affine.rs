@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::expr::{Env, core, input};
-use crate::graph::{Array, Core, CoreInput, Edge, Graph, Launch, Op, Operand, View, Vjp};
+use crate::graph::{Array, Core, CoreInput, Edge, Graph, HALVES, Launch, Op, Operand, View, Vjp};
 use crate::ops::reshape::piece;
 use crate::ops::{Example, matmul};
 use crate::shape::Meta;
@@ -58,9 +58,11 @@ impl Op for Affine {
         let domain = outputs[0].shape.clone();
         let (batch, n, k) = (domain.dims()[0], domain.dims()[1], inputs[0].shape.dims()[1]);
         let bias = Operand { input: 2, view: View::broadcast(&inputs[2].shape, &domain) };
+        let mut consts = consts(batch, n, k, 0, 0);
+        consts.push((HALVES, 0));
         Launch::Core(Core {
             shader: "matmul",
-            consts: consts(batch, n, k, 0, 0),
+            consts,
             inputs: vec![CoreInput::in_runs("a", 0, k), CoreInput::new("b", 1)],
             store: Some((vec![bias], core() + input(0))),
             row: None,

@@ -7,6 +7,7 @@ pub mod concat;
 pub mod conv2d;
 pub mod gather;
 pub mod group_norm;
+pub mod halves;
 pub mod index;
 pub mod logsumexp;
 pub mod map;
@@ -32,6 +33,7 @@ pub use conv2d::{conv_transpose2d, conv2d};
 pub use example::{Draw, Example};
 pub use gather::gather;
 pub use group_norm::group_norm;
+pub use halves::halves;
 pub use index::index;
 pub use logsumexp::logsumexp;
 pub use map::{add, fill, map, map_to, mul, neg, scale, stop_gradient, sub};
@@ -50,6 +52,6 @@ pub fn registry() -> Vec<(&'static str, Vec<Example>)> {
     macro_rules! entries {
         ($($module:ident)*) => { vec![$((stringify!($module), $module::examples())),*] };
     }
-    entries![map matmul affine conv2d reduce softmax logsumexp group_norm gather index argmin nearest reshape transpose slice concat upsample reparameterize
+    entries![map matmul affine halves conv2d reduce softmax logsumexp group_norm gather index argmin nearest reshape transpose slice concat upsample reparameterize
         step_row pack adam totals]
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::expr::Env;
-use crate::graph::{Array, Edge, Graph, Launch, Op, Vjp};
+use crate::graph::{Array, Edge, Graph, Launch, Op, Span, Vjp};
 use crate::ops::{Example, reshape};
 use crate::shape::Meta;
 
@@ -60,8 +60,9 @@ impl Op for Pack {
         vec![y]
     }
 
-    fn launch(&self, _: &[&Meta], _: &[Meta]) -> Launch {
-        Launch::Pack { offsets: self.offsets.clone() }
+    fn launch(&self, inputs: &[&Meta], _: &[Meta]) -> Launch {
+        let spans = inputs.iter().zip(&self.offsets).map(|(m, start)| Span::flat(*start, m.shape.size()));
+        Launch::Pack { spans: spans.collect() }
     }
 }
 

@@ -9,8 +9,10 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::expr::{Scalar, Term, core, input};
-use crate::graph::{Core, Edge, Graph, Launch, MapLaunch, NodeId, View};
-use crate::plan::stage::{Lazy, Read, Stage, chosen_rows, drop_unused_reads, inline, is_positional, place_reads, push, renumber};
+use crate::graph::{Core, Edge, Graph, HALVES, Launch, MapLaunch, NodeId, Span, View};
+use crate::plan::stage::{
+    Lazy, Read, Stage, chosen_rows, drop_unused_reads, halved, inline, is_positional, place_reads, push, renumber,
+};
 
 /// Every device binds this many buffers in a kernel, and no more is asked of one.
 pub const MAX_BUFFERS: usize = 8;
@@ -52,8 +54,8 @@ impl Group {
 
 pub struct Fused {
     pub groups: Vec<Group>,
-    /// (pack output, offsets, packed edges)
-    pub packs: Vec<(Edge, Vec<usize>, Vec<Edge>)>,
+    /// (pack output, where its parts stand, packed edges)
+    pub packs: Vec<(Edge, Vec<Span>, Vec<Edge>)>,
     /// Every alias and where its elements really are.
     pub aliases: HashMap<Edge, (Edge, usize)>,
 }
@@ -79,7 +81,7 @@ struct Fusion<'a> {
     /// The group that defines an edge, and as which root.
     home: HashMap<Edge, (usize, usize)>,
     group_of: HashMap<NodeId, usize>,
-    packs: Vec<(Edge, Vec<usize>, Vec<Edge>)>,
+    packs: Vec<(Edge, Vec<Span>, Vec<Edge>)>,
     updates: Vec<Group>,
 }
 
@@ -130,9 +132,9 @@ impl<'a> Fusion<'a> {
     fn visit(&mut self, id: NodeId) -> Result<()> {
         match self.launch(id) {
             Launch::Source | Launch::Alias { .. } => {}
-            Launch::Pack { offsets } => {
+            Launch::Pack { spans } => {
                 let node = &self.graph.nodes()[id];
-                self.packs.push((Edge { node: id, output: 0 }, offsets, node.inputs.clone()));
+                self.packs.push((Edge { node: id, output: 0 }, spans, node.inputs.clone()));
                 self.group_of.insert(id, self.groups.len());
             }
             Launch::Map(map) if map.is_update => {
@@ -142,6 +144,11 @@ impl<'a> Fusion<'a> {
             Launch::Map(map) => {
                 self.make_room(id, &map);
                 self.map(id, map);
+            }
+            Launch::Halves(map) => {
+                if !self.halve(id, &map) {
+                    self.views(id, &map);
+                }
             }
             Launch::Core(core) => self.core(id, core)?,
         }
@@ -185,7 +192,7 @@ impl<'a> Fusion<'a> {
             .map(|root| {
                 root.substitute(&mut |leaf| match leaf {
                     Term::Input(k) => values[*k].clone().expect("every operand was visited"),
-                    _ => core(),
+                    other => Scalar::from(other.clone()),
                 })
             })
             .collect();
@@ -243,7 +250,7 @@ impl<'a> Fusion<'a> {
             let Some(id) = *reader else { return false };
             let node = &self.graph.nodes()[id];
             match self.launch(id) {
-                Launch::Map(map) => map.operands.iter().enumerate().all(|(k, operand)| {
+                Launch::Map(map) | Launch::Halves(map) => map.operands.iter().enumerate().all(|(k, operand)| {
                     let (base, offset) = self.base(node.inputs[operand.input]);
                     let view = View { offset: operand.view.offset + offset, ..operand.view.clone() };
                     let is_index = map.operands.iter().any(|o| o.view.index.is_some_and(|index| index.operand == k));
@@ -265,6 +272,58 @@ impl<'a> Fusion<'a> {
             }
         };
         self.readers.get(&edge).is_some_and(|readers| readers.iter().all(takes))
+    }
+
+    /// Has the kernel that makes rows give out their halves, if nothing else reads the rows.
+    fn halve(&mut self, id: NodeId, map: &MapLaunch) -> bool {
+        let (edge, offset) = self.base(self.graph.nodes()[id].inputs[0]);
+        let Some(&(at, _)) = self.home.get(&edge) else { return false };
+        let group = &self.groups[at];
+        let switch = group.core.as_ref().and_then(|c| c.core.consts.iter().position(|(name, _)| *name == HALVES));
+        let is_alone = group.defines == [edge] && offset == 0 && self.readers.get(&edge).is_some_and(|r| *r == [Some(id)]);
+        let (Some(switch), true, false) = (switch, is_alone, is_positional(&group.stage)) else { return false };
+        let Some(stage) = halved(&group.stage, &map.domain) else { return false };
+        let group = &mut self.groups[at];
+        if let Some(fused) = &mut group.core {
+            fused.core.consts[switch].1 = 1;
+            fused.core.domain = map.domain.clone();
+        }
+        self.home.remove(&edge);
+        group.stage = stage;
+        group.defines = outputs(self.graph, id);
+        group.nodes.push(id);
+        for (root, e) in group.defines.iter().enumerate() {
+            self.home.insert(*e, (at, root));
+        }
+        self.group_of.insert(id, at);
+        true
+    }
+
+    /// The outputs of a map that only views its operands, each computed where it is read or in a kernel of its own.
+    fn views(&mut self, id: NodeId, map: &MapLaunch) {
+        for (output, operand) in map.operands.iter().enumerate() {
+            let edge = Edge { node: id, output };
+            let view = MapLaunch { operands: vec![operand.clone()], roots: vec![input(0)], ..map.clone() };
+            let stage = self.expand(id, &view);
+            let is_pure_view = matches!(stage.roots[0].term(), Term::Input(0)) && stage.reads.len() == 1;
+            let lazy = Lazy { is_pure_view, stage };
+            let readers = self.readers.get(&edge).map_or(0, Vec::len);
+            if readers == 0 {
+                continue;
+            }
+            if (is_pure_view || readers == 1) && self.all_readers_take(edge, &lazy) {
+                self.lazy.insert(edge, lazy);
+            } else {
+                self.open(Group {
+                    core: None,
+                    stage: lazy.stage,
+                    defines: vec![edge],
+                    nodes: vec![id],
+                    update: None,
+                    beside: None,
+                });
+            }
+        }
     }
 
     /// Joins a map to the latest group that makes one of its operands over the same elements, if its other operands are ready by then.
@@ -319,7 +378,7 @@ impl<'a> Fusion<'a> {
             .map(|root| {
                 root.substitute(&mut |leaf| match leaf {
                     Term::Input(k) => values[*k].clone().expect("every read was visited"),
-                    _ => core(),
+                    other => Scalar::from(other.clone()),
                 })
             })
             .collect();

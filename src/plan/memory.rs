@@ -8,7 +8,7 @@ use super::stage as parts;
 use super::{Beside, Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, Target};
 use crate::error::{Error, Result};
 use crate::expr::{Program, input};
-use crate::graph::{Edge, Graph, Source, View};
+use crate::graph::{Edge, Graph, Source, Span, View};
 use crate::shape::{DType, Meta};
 
 pub fn place(graph: &Graph, mut fused: Fused) -> Result<Plan> {
@@ -23,7 +23,7 @@ pub fn place(graph: &Graph, mut fused: Fused) -> Result<Plan> {
         };
         places.insert(*edge, own_buffer(&mut buffers, role, meta));
     }
-    pack(graph, &mut fused, &mut buffers, &mut places);
+    let spans = pack(graph, &mut fused, &mut buffers, &mut places);
     for (name, edge) in graph.outputs() {
         let (base, _) = fused.aliases.get(edge).copied().unwrap_or((*edge, 0));
         let is_made = fused.groups.iter().any(|g| g.update.is_none() && g.defines.contains(&base));
@@ -43,7 +43,7 @@ pub fn place(graph: &Graph, mut fused: Fused) -> Result<Plan> {
             (name.clone(), Place { buffer: place.buffer, offset: place.offset + offset, meta: graph.meta(*edge).clone() })
         })
         .collect();
-    let kernels: Vec<Kernel> = fused.groups.into_iter().map(|group| kernel(graph, group, &places)).collect();
+    let kernels: Vec<Kernel> = fused.groups.into_iter().map(|group| kernel(graph, group, &places, &spans)).collect();
     let mut controls: Vec<&'static str> = Vec::new();
     for k in &kernels {
         for name in k.stages().flat_map(|s| s.program.controls()) {
@@ -62,31 +62,39 @@ fn own_buffer(buffers: &mut Vec<Buffer>, role: Role, meta: Meta) -> Place {
     Place { buffer: buffers.len() - 1, offset: 0, meta }
 }
 
-/// Gives each packed edge its place in the pack; one that has a place already, or is no kernel's own result, is copied there.
-fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mut HashMap<Edge, Place>) {
-    for (whole, offsets, parts) in std::mem::take(&mut fused.packs) {
+/// Gives each packed edge its place in the pack; one that has a place already, or is no kernel's own result, is copied there. The result
+/// says which of them are no neighbours there, and how they stand.
+fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mut HashMap<Edge, Place>) -> HashMap<Edge, Span> {
+    let mut spread: HashMap<Edge, Span> = HashMap::new();
+    for (whole, spans, parts) in std::mem::take(&mut fused.packs) {
         let place = own_buffer(buffers, Role::Slot, graph.meta(whole).clone());
         let buffer = place.buffer;
         places.insert(whole, place);
-        for (k, (part, offset)) in parts.iter().copied().zip(offsets.iter().copied()).enumerate() {
+        for (k, (part, span)) in parts.iter().copied().zip(spans.iter().copied()).enumerate() {
             let (base, start) = fused.aliases.get(&part).copied().unwrap_or((part, 0));
-            let meta = graph.meta(part).clone();
+            let (meta, offset) = (graph.meta(part).clone(), span.start);
+            let is_flat = span.run >= meta.shape.size();
             let made = fused.groups.iter().position(|g| g.update.is_none() && g.defines.contains(&base));
-            if places.get(&base).is_some_and(|p| p.buffer == buffer && p.offset + start == offset) {
+            if is_flat && places.get(&base).is_some_and(|p| p.buffer == buffer && p.offset + start == offset) {
                 continue;
             }
             // Parts that stand side by side in one value and in the pack alike are placed together.
             let mut end = meta.shape.size();
-            for (next, to) in parts[k + 1..].iter().zip(&offsets[k + 1..]) {
-                let beside = fused.aliases.get(next).is_some_and(|(of, from)| *of == base && *from == end && *to == offset + end);
-                if !beside {
+            for (next, to) in parts[k + 1..].iter().zip(&spans[k + 1..]) {
+                let beside =
+                    fused.aliases.get(next).is_some_and(|(of, from)| *of == base && *from == end && to.start == offset + end);
+                if !beside || !is_flat {
                     break;
                 }
                 end += graph.shape(*next).size();
             }
             let whole_value = start == 0 && graph.shape(base).size() == end;
-            if made.is_some() && whole_value && !places.contains_key(&base) {
+            // Those who read a value elsewhere read neighbours.
+            let is_read = || is_output(graph, fused, base) || fused.groups.iter().any(|g| g.reads().any(|r| r.edge == base));
+            let spread_out = (!is_flat).then_some(Span { start: 0, ..span });
+            if made.is_some() && whole_value && !places.contains_key(&base) && (is_flat || !is_read()) {
                 places.insert(base, Place { buffer, offset, meta: graph.meta(base).clone() });
+                spread.extend(spread_out.map(|span| (base, span)));
                 continue;
             }
             let view = View { offset: start, ..View::identity(&meta.shape) };
@@ -95,12 +103,18 @@ fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mu
             // The copy defines no edge of the graph: it is named by the pack's own node and the number of the part.
             let copy = Edge { node: whole.node, output: 1 + offset };
             places.insert(copy, Place { buffer, offset, meta });
+            spread.extend(spread_out.map(|span| (copy, span)));
             let at = made.map_or(0, |g| g + 1);
-            fused
-                .groups
-                .insert(at, Group { core: None, stage, defines: vec![copy], nodes: vec![whole.node], update: None, beside: None });
+            let group = Group { core: None, stage, defines: vec![copy], nodes: vec![whole.node], update: None, beside: None };
+            fused.groups.insert(at, group);
         }
     }
+    spread
+}
+
+/// Whether the host reads a value.
+fn is_output(graph: &Graph, fused: &Fused, edge: Edge) -> bool {
+    graph.outputs().iter().any(|(_, e)| fused.aliases.get(e).map_or(*e, |(base, _)| *base) == edge)
 }
 
 /// Slots by decreasing size: each value takes the first slot whose values it never meets.
@@ -137,11 +151,13 @@ fn slots(graph: &Graph, groups: &[Group], buffers: &mut Vec<Buffer>, places: &mu
     }
 }
 
-fn kernel(graph: &Graph, group: Group, places: &HashMap<Edge, Place>) -> Kernel {
+fn kernel(graph: &Graph, group: Group, places: &HashMap<Edge, Place>, spans: &HashMap<Edge, Span>) -> Kernel {
     let label: Vec<&str> = group.nodes.iter().map(|id| graph.nodes()[*id].op.name()).collect();
     let outputs = match &group.update {
-        Some((targets, row)) => targets.iter().map(|state| Target { place: places[state].clone(), row: *row }).collect(),
-        None => group.defines.iter().map(|e| Target { place: places[e].clone(), row: None }).collect(),
+        Some((targets, row)) => {
+            targets.iter().map(|state| Target { place: places[state].clone(), row: *row, span: None }).collect()
+        }
+        None => group.defines.iter().map(|e| Target { place: places[e].clone(), row: None, span: spans.get(e).copied() }).collect(),
     };
     let core = group.core.map(|fused| {
         let node = &graph.nodes()[fused.node];
@@ -155,7 +171,7 @@ fn kernel(graph: &Graph, group: Group, places: &HashMap<Edge, Place>) -> Kernel 
     });
     let beside = group.beside.map(|(store, targets)| Beside {
         store: stage(store, places),
-        outputs: targets.iter().map(|state| Target { place: places[state].clone(), row: None }).collect(),
+        outputs: targets.iter().map(|state| Target { place: places[state].clone(), row: None, span: None }).collect(),
     });
     Kernel { core, store: stage(group.stage, places), outputs, beside, label: label.join("+") }
 }

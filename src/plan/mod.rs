@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use crate::error::Result;
 use crate::expr::Program;
-use crate::graph::{Core, Graph, Op, View};
+use crate::graph::{Core, Graph, Op, Span, View};
 use crate::shape::{DType, Meta, Shape};
 
 /// What a buffer is for; states, scratch and inputs are shared by name between the plans of a model.
@@ -63,6 +63,8 @@ pub struct Target {
     pub place: Place,
     /// The stride of the step's row (`Env::row`), added to the offset.
     pub row: Option<usize>,
+    /// Where its elements stand if they are no neighbours, from the place's offset on (`start` is 0).
+    pub span: Option<Span>,
 }
 
 /// The heavy part of a kernel.

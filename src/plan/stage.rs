@@ -1,6 +1,6 @@
 //! Stages before their operands have places: what a kernel reads and computes, and how a map is computed where it is read.
 
-use crate::expr::{Instr, Program, Scalar, Term, core, input};
+use crate::expr::{Instr, Program, Scalar, Term, core_at, input};
 use crate::graph::{Dim, Edge, View};
 use crate::shape::Shape;
 
@@ -74,8 +74,32 @@ pub fn place_reads(into: &mut Vec<Read>, reads: &[Read]) -> Vec<usize> {
 pub fn renumber(root: &Scalar, numbers: &[usize]) -> Scalar {
     root.substitute(&mut |leaf| match leaf {
         Term::Input(k) => input(numbers[*k]),
-        _ => core(),
+        other => Scalar::from(other.clone()),
     })
+}
+
+/// A store over rows as one over `domain`, their halves: it has the values of both, and two roots for its one.
+pub fn halved(stage: &Stage, domain: &Shape) -> Option<Stage> {
+    let (&[rows, cols], &[lead, n], [root]) = (stage.domain.dims(), domain.dims(), &stage.roots[..]) else { return None };
+    let mut halved = Stage { domain: domain.clone(), reads: Vec::new(), roots: Vec::new() };
+    for half in 0..2 {
+        let read = |r: &Read| {
+            let last = r.view.dims[1];
+            let is_plain = last.low == 0 && last.high >= cols && last.divisor == 1 && r.view.index.is_none();
+            let dims = vec![r.view.dims[0], Dim::new(n, last.stride)];
+            is_plain.then(|| Read {
+                edge: r.edge,
+                view: View { dims, offset: r.view.offset + half * n * last.stride, ..r.view.clone() },
+            })
+        };
+        let reads = stage.reads.iter().map(read).collect::<Option<Vec<_>>>()?;
+        let numbers = place_reads(&mut halved.reads, &reads);
+        halved.roots.push(root.substitute(&mut |leaf| match leaf {
+            Term::Input(k) => input(numbers[*k]),
+            _ => core_at(half),
+        }));
+    }
+    (rows == lead && cols == 2 * n).then_some(halved)
 }
 
 /// A lazy map as seen through `view` over `domain`: its reads over that domain, and its value.

@@ -28,7 +28,10 @@ impl fmt::Display for Plan {
             }
             let written = |store: &Stage, targets: &[Target]| {
                 let targets: Vec<String> = (targets.iter().enumerate())
-                    .map(|(k, t)| format!("{}{} = {}", name(t.place.buffer), t.place.meta.shape, text(&store.program, k)))
+                    .map(|(k, t)| {
+                        let span = t.span.map_or(String::new(), |s| format!("[{}+{}/{}]", t.place.offset, s.run, s.stride));
+                        format!("{}{span}{} = {}", name(t.place.buffer), t.place.meta.shape, text(&store.program, k))
+                    })
                     .collect();
                 format!("({}) -> {}", list(store), targets.join("; "))
             };
@@ -47,7 +50,8 @@ fn text(program: &Program, root: usize) -> String {
     fn term(program: &Program, at: u32) -> String {
         match &program.instrs[at as usize] {
             Instr::Input(k) => format!("x{k}"),
-            Instr::Core => "core".into(),
+            Instr::Core(0) => "core".into(),
+            Instr::Core(k) => format!("core{k}"),
             Instr::Const(bits) => format!("{}", f64::from_bits(*bits) as f32),
             Instr::Control(name) => (*name).into(),
             Instr::Noise { stream, law } => format!("{law:?}{stream}"),

@@ -21,8 +21,8 @@ pub enum Way {
     Fixed,
     /// Operand k, read where it stands; through the register when fewer than `LANES` elements are left.
     Slice(usize),
-    /// The kernel's value, likewise.
-    Core,
+    /// The kernel's value k, likewise.
+    Core(usize),
     /// Operand k, which repeats: from its prepared period.
     Periodic(usize),
     /// A product, computed by the sum or difference that takes it.
@@ -46,7 +46,7 @@ impl Lowered {
                 Instr::Input(k) if operands[*k as usize].period().is_some_and(|p| p <= LONGEST_PERIOD) && !is_root => {
                     Way::Periodic(*k as usize)
                 }
-                Instr::Core => Way::Core,
+                Instr::Core(k) => Way::Core(*k as usize),
                 _ => Way::Computed,
             };
             ways.push(way);
@@ -69,7 +69,7 @@ impl Lowered {
 fn is_fixed(instr: &Instr, operands: &[Access], is_fixed: &dyn Fn(u32) -> bool) -> bool {
     match *instr {
         Instr::Const(_) | Instr::Control(_) => true,
-        Instr::Noise { .. } | Instr::Position | Instr::Core => false,
+        Instr::Noise { .. } | Instr::Position | Instr::Core(_) => false,
         Instr::Input(k) => operands[k as usize].is_scalar(),
         Instr::Unary(..) | Instr::Binary(..) | Instr::Select(..) => arguments(instr).into_iter().all(is_fixed),
     }
@@ -86,7 +86,9 @@ fn with_reciprocals(program: &Program, operands: &[Access]) -> Program {
             Instr::Unary(f, x) => Instr::Unary(f, at(x)),
             Instr::Binary(f, a, b) => Instr::Binary(f, at(a), at(b)),
             Instr::Select(c, a, b) => Instr::Select(at(c), at(a), at(b)),
-            Instr::Input(_) | Instr::Core | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => *instr,
+            Instr::Input(_) | Instr::Core(_) | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => {
+                *instr
+            }
         };
         let next = match next {
             Instr::Binary(Binary::Div, a, b) if fixed[b as usize] && !fixed[a as usize] => {
@@ -123,7 +125,9 @@ fn arguments(instr: &Instr) -> Vec<u32> {
         Instr::Unary(_, x) => vec![x],
         Instr::Binary(_, a, b) => vec![a, b],
         Instr::Select(c, a, b) => vec![c, a, b],
-        Instr::Input(_) | Instr::Core | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => Vec::new(),
+        Instr::Input(_) | Instr::Core(_) | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => {
+            Vec::new()
+        }
     }
 }
 

@@ -224,6 +224,7 @@ impl Ready {
         let Some(call) = &kernel.core else {
             return Ok(Ready { run: None, loads: Vec::new(), store, beside });
         };
+        let store = if call.core.is_halved() { store.halved(&kernel.store) } else { store };
         let loads = call.loads.iter().map(|stage| Tape::new(stage, cells, memory)).collect::<Result<Vec<Tape>>>()?;
         let run = KERNELS.iter().find(|(name, _)| *name == call.core.shader).map(|(_, run)| *run);
         Ok(Ready { run, loads, store, beside })

@@ -1,10 +1,11 @@
 //! A store: a tape over a kernel's values, and where its roots are written.
 
 use super::memory::{Data, Memory};
-use super::tape::Tape;
+use super::tape::{Cores, Tape};
 use super::update::Update;
 use crate::error::{Error, Result};
 use crate::expr::{Env, LANES, Program};
+use crate::graph::Span;
 use crate::ops::adam::Adam;
 use crate::plan::{Stage, Target};
 use crate::shape::DType;
@@ -17,6 +18,10 @@ pub struct Store {
     is_plain: bool,
     /// It is a step of Adam.
     update: Option<Update>,
+    /// The kernel's rows are twice as wide as those of the domain, of this many columns: an element has a value of each half.
+    half: Option<usize>,
+    /// The two halves of what is written.
+    apart: [Vec<f32>; 2],
 }
 
 #[derive(Debug)]
@@ -24,6 +29,7 @@ struct Sink {
     cell: usize,
     base: usize,
     row: usize,
+    span: Option<Span>,
     /// Where the domain's first element is written in this step.
     now: usize,
 }
@@ -36,17 +42,23 @@ impl Store {
         }
         let sink = |t: &Target| {
             let (cell, base) = (cells[t.place.buffer], t.place.offset);
-            Sink { cell, base, row: t.row.unwrap_or(0), now: base }
+            Sink { cell, base, row: t.row.unwrap_or(0), span: t.span, now: base }
         };
         let is_plain = stage.program == Program::core() && targets[0].place.meta.dtype == DType::F32;
         let update = Adam::of(&stage.program).and_then(|adam| Update::new(adam, &tape.operands, memory));
-        Ok(Store { tape, sinks: targets.iter().map(sink).collect(), is_plain, update })
+        let sinks = targets.iter().map(sink).collect();
+        Ok(Store { tape, sinks, is_plain, update, half: None, apart: Default::default() })
+    }
+
+    /// Of a kernel whose rows are given in halves.
+    pub fn halved(self, stage: &Stage) -> Store {
+        Store { half: stage.domain.dims().last().copied(), is_plain: false, ..self }
     }
 
     pub fn prepare(&mut self, env: &Env, memory: &Memory) -> Result<()> {
         for sink in &mut self.sinks {
             sink.now = sink.base + sink.row * env.row as usize;
-            let (end, size) = (sink.now + self.tape.size, memory.data(sink.cell).len());
+            let (end, size) = (sink.now + sink.reach(self.tape.size), memory.data(sink.cell).len());
             if end > size {
                 return Err(Error::internal(format!("a target of row {} ends at element {end}, its buffer at {size}", env.row)));
             }
@@ -66,7 +78,7 @@ impl Store {
                 update.step(&self.tape.operands, memory, start, n);
                 self.sinks.iter().zip(&update.next).for_each(|(sink, values)| sink.put(memory, start, values));
             } else {
-                self.chunk(env, memory, start, n, &[]);
+                self.chunk(env, memory, start, n, [&[]; 2]);
             }
         }
     }
@@ -76,12 +88,26 @@ impl Store {
         if self.is_plain {
             return self.sinks[0].put(memory, start, core);
         }
-        for (i, core) in core.chunks(LANES).enumerate() {
-            self.chunk(env, memory, start + i * LANES, core.len(), core);
+        let Some(half) = self.half else {
+            for (i, core) in core.chunks(LANES).enumerate() {
+                self.chunk(env, memory, start + i * LANES, core.len(), [core, &[]]);
+            }
+            return;
+        };
+        let [mut first, mut second] = std::mem::take(&mut self.apart);
+        first.clear();
+        second.clear();
+        for row in core.chunks_exact(2 * half) {
+            first.extend_from_slice(&row[..half]);
+            second.extend_from_slice(&row[half..]);
         }
+        for (i, (a, b)) in first.chunks(LANES).zip(second.chunks(LANES)).enumerate() {
+            self.chunk(env, memory, start / 2 + i * LANES, a.len(), [a, b]);
+        }
+        self.apart = [first, second];
     }
 
-    fn chunk(&mut self, env: &Env, memory: &mut Memory, start: usize, n: usize, core: &[f32]) {
+    fn chunk(&mut self, env: &Env, memory: &mut Memory, start: usize, n: usize, core: Cores) {
         self.tape.step(env, memory, start, n, core);
         for (r, sink) in self.sinks.iter().enumerate() {
             sink.put(memory, start, self.tape.root(r, n, core));
@@ -90,8 +116,25 @@ impl Store {
 }
 
 impl Sink {
+    /// One past the last of `size` elements, from where the first stands.
+    fn reach(&self, size: usize) -> usize {
+        let last = size.saturating_sub(1);
+        self.span.map_or(size, |span| last / span.run * span.stride + last % span.run + 1)
+    }
+
     fn put(&self, memory: &mut Memory, start: usize, values: &[f32]) {
-        let range = self.now + start..self.now + start + values.len();
+        let Some(span) = self.span else { return self.put_run(memory, start, values) };
+        let (mut start, mut values) = (start, values);
+        while !values.is_empty() {
+            let (run, rest) = values.split_at((span.run - start % span.run).min(values.len()));
+            self.put_run(memory, start / span.run * span.stride + start % span.run, run);
+            (start, values) = (start + run.len(), rest);
+        }
+    }
+
+    /// Neighbours, the first of them `at` elements behind the domain's first.
+    fn put_run(&self, memory: &mut Memory, at: usize, values: &[f32]) {
+        let range = self.now + at..self.now + at + values.len();
         match memory.data_mut(self.cell) {
             Data::F32(v) => v[range].copy_from_slice(values),
             Data::U32(v) => v[range].iter_mut().zip(values).for_each(|(y, x)| *y = *x as u32),

@@ -8,6 +8,9 @@ use crate::error::Result;
 use crate::expr::{Binary, Env, Instr, LANES, Lanes};
 use crate::plan::Stage;
 
+/// The kernel's values for a chunk of elements; the second only where it gives two for each.
+pub type Cores<'a> = [&'a [f32]; 2];
+
 #[derive(Debug)]
 pub struct Tape {
     /// The number of elements of the domain.
@@ -71,7 +74,7 @@ impl Tape {
                         at(b)
                     }
                 }
-                Instr::Noise { .. } | Instr::Position | Instr::Core => unreachable!("these differ from element to element"),
+                Instr::Noise { .. } | Instr::Position | Instr::Core(_) => unreachable!("these differ from element to element"),
             };
             self.registers[self.code.slots[i]].fill(values[i] as f32);
         }
@@ -79,19 +82,19 @@ impl Tape {
     }
 
     /// The `n ≤ LANES` elements from `start` on; `core` holds the kernel's values for them.
-    pub fn step(&mut self, env: &Env, memory: &Memory, start: usize, n: usize, core: &[f32]) {
+    pub fn step(&mut self, env: &Env, memory: &Memory, start: usize, n: usize, core: Cores) {
         let is_full = n == LANES;
         let Tape { operands, code, registers, next, periods, .. } = self;
         for (i, instr) in code.program.instrs.iter().enumerate() {
             match code.ways[i] {
                 Way::Fixed | Way::Periodic(_) | Way::Product => continue,
-                Way::Slice(_) | Way::Core if is_full => continue,
-                Way::Slice(_) | Way::Core | Way::Computed => {}
+                Way::Slice(_) | Way::Core(_) if is_full => continue,
+                Way::Slice(_) | Way::Core(_) | Way::Computed => {}
             }
             let source = Source { code, operands, periods, registers, memory, start, core, is_full };
             match instr {
                 Instr::Input(k) => operands[*k as usize].fill(operands, memory, start, &mut next[..n]),
-                Instr::Core => next[..n].copy_from_slice(core),
+                Instr::Core(k) => next[..n].copy_from_slice(core[*k as usize]),
                 Instr::Noise { stream, law } => env.draws(*stream, *law, start as u32, next),
                 Instr::Position => {
                     for (j, y) in next.iter_mut().enumerate() {
@@ -114,11 +117,11 @@ impl Tape {
     }
 
     /// The values of root r that `step` left.
-    pub fn root<'a>(&'a self, r: usize, n: usize, core: &'a [f32]) -> &'a [f32] {
+    pub fn root<'a>(&'a self, r: usize, n: usize, core: Cores<'a>) -> &'a [f32] {
         let at = self.code.program.roots[r] as usize;
         match self.code.ways[at] {
-            Way::Core if n == LANES => core,
-            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed | Way::Periodic(_) | Way::Product => {
+            Way::Core(k) if n == LANES => core[k],
+            Way::Fixed | Way::Slice(_) | Way::Core(_) | Way::Computed | Way::Periodic(_) | Way::Product => {
                 &self.registers[self.code.slots[at]][..n]
             }
         }
@@ -131,8 +134,8 @@ impl Tape {
         }
         for (i, out) in out.chunks_mut(LANES).enumerate() {
             let (start, n) = (start + i * LANES, out.len());
-            self.step(env, memory, start, n, &[]);
-            out.copy_from_slice(self.root(0, n, &[]));
+            self.step(env, memory, start, n, [&[]; 2]);
+            out.copy_from_slice(self.root(0, n, [&[]; 2]));
         }
     }
 
@@ -167,7 +170,7 @@ struct Source<'a> {
     registers: &'a [Box<Lanes>],
     memory: &'a Memory,
     start: usize,
-    core: &'a [f32],
+    core: Cores<'a>,
     is_full: bool,
 }
 
@@ -176,12 +179,12 @@ impl<'a> Source<'a> {
     fn get(&self, i: u32) -> &'a Lanes {
         let lanes = match self.code.ways[i as usize] {
             Way::Slice(k) if self.is_full => self.operands[k].slice(self.memory, self.start),
-            Way::Core if self.is_full => self.core,
+            Way::Core(k) if self.is_full => self.core[k],
             Way::Periodic(k) => {
                 let period = &self.periods[k];
                 &period[self.start % (period.len() - LANES)..]
             }
-            Way::Fixed | Way::Slice(_) | Way::Core | Way::Computed | Way::Product => {
+            Way::Fixed | Way::Slice(_) | Way::Core(_) | Way::Computed | Way::Product => {
                 &self.registers[self.code.slots[i as usize]][..]
             }
         };

@@ -95,7 +95,7 @@ impl Trial {
 }
 
 pub fn target(place: Place) -> Target {
-    Target { place, row: None }
+    Target { place, row: None, span: None }
 }
 
 /// Stands where a plan has the oracle of a core; here the tests bring their own.

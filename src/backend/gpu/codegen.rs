@@ -69,9 +69,10 @@ pub fn module(plan: &Plan, kernel: &Kernel, family: Family) -> Result<Module> {
         }
         hooks.push((name, text));
     }
-    hooks.push(("store".to_string(), stage::store("store", &kernel.store, &kernel.outputs, &bindings)?));
+    let is_halved = kernel.core.as_ref().is_some_and(|call| call.core.is_halved());
+    hooks.push(("store".to_string(), stage::store("store", &kernel.store, &kernel.outputs, &bindings, is_halved)?));
     if let Some(beside) = &kernel.beside {
-        hooks.push(("beside".to_string(), stage::store("beside", &beside.store, &beside.outputs, &bindings)?));
+        hooks.push(("beside".to_string(), stage::store("beside", &beside.store, &beside.outputs, &bindings, false)?));
     }
     let hook = |name: &str| hooks.iter().find(|(n, _)| n == name).map(|(_, text)| text.clone());
     wgsl.push_str(&template::expand(layout.shader, &constant, &hook)?);

@@ -1,6 +1,7 @@
 //! How each core is laid out on a device: its register tile, its workgroups and the constants its shader asks for.
 
 use crate::error::{Error, Result};
+use crate::graph::HALVES;
 use crate::plan::{CoreCall, Kernel};
 
 /// What a layout is chosen for.
@@ -170,6 +171,8 @@ struct Product {
     total: bool,
     /// In a tall product: into how many lines k is cut, or how many it comes in by itself.
     lines: Option<u32>,
+    /// Column c of the result goes with column `cols` + c, which stands as far behind it.
+    is_halved: bool,
 }
 
 fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
@@ -178,14 +181,16 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         2..=4 => (1, 4),
         _ => (2, 4),
     };
-    let one_col = p.cols == 1;
+    let one_col = p.cols == 1 && !p.is_halved;
     let terms = p.depth * p.taps * p.lines.unwrap_or(1);
     // Loads are what a software adapter pays for, forty cycles each whatever they read, so it gets twice the columns where there is work
     // enough to pay for compiling them.
     let work = u64::from(p.outer) * u64::from(p.rows) * u64::from(p.cols) * u64::from(terms);
-    let quads = if family == Family::Software && p.cols >= 32 && work >= 1 << 22 { 2 } else { 1 };
+    let quads = if p.is_halved || family == Family::Software && p.cols >= 32 && work >= 1 << 22 { 2 } else { 1 };
+    // A quad of either half, or neighbours.
+    let (tile_cols, quad_step) = if p.is_halved { (4, p.cols) } else { (4 * quads, 4) };
     let tile_rows = row_quads * row_sub;
-    let (tiles_down, tiles_along) = (p.rows.div_ceil(tile_rows), p.cols.div_ceil(4 * quads));
+    let (tiles_down, tiles_along) = (p.rows.div_ceil(tile_rows), p.cols.div_ceil(tile_cols));
     let tiles = p.outer * tiles_down * tiles_along;
     let wanted = match family {
         Family::Software => 8,
@@ -227,6 +232,8 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         ("ONE_COL", u32::from(one_col)),
         ("TALL_EDGE", u32::from(p.tall && !p.total)),
         ("TILE_ROWS", tile_rows),
+        ("TILE_COLS", tile_cols),
+        ("QUAD_STEP", quad_step),
         ("TILE_QUADS", tile_quads),
         ("THREADS_X", threads_x),
         ("THREADS_Y", threads_y),
@@ -238,8 +245,10 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
         ("COL_EDGE", p.cols % 4),
         ("UNROLL_STORE", u32::from(unroll && split == 1)),
     ]);
-    if !constants.iter().any(|(name, _)| *name == "ONES") {
-        constants.push(("ONES", 0));
+    for name in ["ONES", HALVES] {
+        if !constants.iter().any(|(known, _)| *known == name) {
+            constants.push((name, 0));
+        }
     }
     if shader != "conv2d_dw" {
         constants.push(("SUMS", 0));
@@ -260,10 +269,11 @@ fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, fa
 
 fn matmul(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
     let (m, n, k, tb, ones) = (sizes.get("M"), sizes.get("N"), sizes.get("K"), sizes.get("TB") == 1, sizes.get("ONES"));
+    let is_halved = sizes.0.core.is_halved();
     let p = Product {
         outer: sizes.get("BATCH"),
         rows: m,
-        cols: n,
+        cols: if is_halved { n / 2 } else { n },
         depth: k,
         taps: 1,
         tall: sizes.get("TA") == 1,
@@ -273,6 +283,7 @@ fn matmul(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
         b_row: if tb { k } else { n },
         total: true,
         lines: None,
+        is_halved,
     };
     product("matmul", &p, sizes, kernel, family)
 }
@@ -292,6 +303,7 @@ fn conv2d(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
         b_row: if tb { ci } else { co },
         total: false,
         lines: None,
+        is_halved: false,
     };
     product("conv2d", &p, sizes, kernel, family)
 }
@@ -313,6 +325,7 @@ fn conv_transpose2d(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<La
         b_row: if tb { ci } else { co },
         total: false,
         lines: None,
+        is_halved: false,
     };
     let mut layout = product("conv_transpose2d", &p, sizes, kernel, family)?;
     layout.constants.extend([("QH", qh), ("QW", qw), ("TAPS_H", taps_h), ("TAPS_W", taps_w)]);
@@ -337,6 +350,7 @@ fn conv2d_dw(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
         b_row: co,
         total: !is_merged,
         lines: Some(sizes.get("BATCH") * sizes.get("OH")),
+        is_halved: false,
     };
     let mut layout = product("conv2d_dw", &p, sizes, kernel, family)?;
     let (lines, width, row) =

@@ -25,14 +25,18 @@ pub fn load(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Resul
     Ok(out)
 }
 
-/// What is done with the core's value at element i: `fn {name}(i: u32, core: f32)`.
-pub fn store(name: &str, stage: &Stage, targets: &[Target], bindings: &Bindings) -> Result<String> {
+/// What is done with the core's value at element i: `fn {name}(i: u32, core: f32)`, or its two values with `core_1`.
+pub fn store(name: &str, stage: &Stage, targets: &[Target], bindings: &Bindings, is_halved: bool) -> Result<String> {
     let mut out = operands(name, stage, bindings, false)?;
     let read = |k: usize| format!("{name}_{k}(i)");
     let text = program_text(&stage.program, "i", "core", &read, &|name| bindings.control(name));
-    writeln!(out, "fn {name}(i: u32, core: f32) {{\n{}", text.body).expect(IN_MEMORY);
+    let second = if is_halved { ", core_1: f32" } else { "" };
+    writeln!(out, "fn {name}(i: u32, core: f32{second}) {{\n{}", text.body).expect(IN_MEMORY);
     for (target, root) in targets.iter().zip(&text.roots) {
-        let mut index = plus("i", target.place.offset);
+        let element = target.span.map_or("i".to_string(), |span| {
+            format!("{} + {}", times(&divide("i", span.run), span.stride), remainder("i", span.run))
+        });
+        let mut index = plus(&element, target.place.offset);
         if let Some(stride) = target.row {
             write!(index, " + {stride}u * params[0].w").expect(IN_MEMORY);
         }

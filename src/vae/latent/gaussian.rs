@@ -35,9 +35,8 @@ fn read(value: &Value) -> Result<Box<dyn Latent>> {
 }
 
 /// The two halves of a head: (batch, 2·size).
-pub fn halves(g: &mut Graph, head: Edge, size: usize) -> Result<Normal> {
-    let mean = ops::slice(g, head, 1, 0, size)?;
-    let logvar = ops::slice(g, head, 1, size, 2 * size)?;
+pub fn halves(g: &mut Graph, head: Edge) -> Result<Normal> {
+    let (mean, logvar) = ops::halves(g, head)?;
     let logvar = ops::map(g, input(0).clamp(LOGVAR_BOUNDS.0, LOGVAR_BOUNDS.1), &[logvar])?;
     Ok(Normal { mean, logvar })
 }
@@ -56,7 +55,7 @@ impl Latent for Gaussian {
     }
 
     fn posterior(&self, g: &mut Graph, p: &mut Params, head: Edge, _: bool) -> Result<Posterior> {
-        let normal = halves(g, head, self.size)?;
+        let normal = halves(g, head)?;
         let mean = match &self.flow {
             Some(flow) => flow.run(g, p, normal.mean)?.0,
             None => normal.mean,

@@ -39,7 +39,7 @@ impl Ladder {
         let h = nn::dense(g, p, &Layer { name: &format!("{name}.0"), out: self.hidden, law }, x)?;
         let h = ops::map(g, input(0).unary(Unary::Relu), &[h])?;
         let head = nn::dense(g, p, &Layer { name: &format!("{name}.head"), out: 2 * size, law }, h)?;
-        halves(g, head, size)
+        halves(g, head)
     }
 
     /// p(z₁|z₂)
@@ -72,7 +72,7 @@ impl Latent for Ladder {
     }
 
     fn posterior(&self, g: &mut Graph, p: &mut Params, head: Edge, _: bool) -> Result<Posterior> {
-        let up = halves(g, head, self.lower)?;
+        let up = halves(g, head)?;
         let upper = self.pair(g, p, "ladder.up", head, self.upper)?;
         let down = self.lower_prior(g, p, upper.mean)?;
         let lower = self.merged(g, &up, &down)?;
