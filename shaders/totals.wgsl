@@ -22,6 +22,9 @@
 #hook fn store(i: u32, value: f32)
 #if BESIDE
 #hook fn beside(i: u32, value: f32)
+#if SUMS
+#hook fn beside_sums(lane: u32)
+#end
 #end
 
 @compute @workgroup_size(THREADS)
@@ -29,6 +32,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let part = group.y * GRID + group.x;
 #if BESIDE
   if (part >= N) {
+#if SUMS
+    beside_sums(lane);
+#end
     let first = (part - N) * (THREADS * PER_THREAD) + lane;
     for (var i = first; i < min(first + THREADS * PER_THREAD, SIZE); i += THREADS) {
       beside(i, 0.0);

@@ -4,7 +4,7 @@
 #[allow(dead_code)] // each test file uses a part of it
 mod common;
 
-use common::{check, likelihoods, wait};
+use common::{check, fusion, likelihoods, wait};
 use reparam::backend::{Backend, Choice};
 use reparam::ops;
 
@@ -19,6 +19,13 @@ fn every_operation_equals_its_oracle_on_the_cpu() {
     }
     assert!(compared > 20_000, "only {compared} values");
     assert_eq!(backend.live_buffers().1, 0, "buffers are left over");
+}
+
+#[test]
+fn fused_kernels_equal_the_oracle_on_the_cpu() {
+    let (mut backend, _) = wait(Backend::create(Choice::Cpu)).expect("the CPU is always there");
+    let compared = wait(fusion::check(&mut backend));
+    assert!(compared > 20_000, "only {compared} values");
 }
 
 #[test]

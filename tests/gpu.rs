@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::family::{grid, model, trains, walk};
 use common::priors::{coded, run_prior, small, steps};
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, normal, residual, train, with};
-use common::{check, likelihoods, wait};
+use common::{check, fusion, likelihoods, wait};
 use reparam::backend::{Backend, Choice};
 use reparam::ops;
 use reparam::train::{Data, PriorFigures, Session, Values};
@@ -36,6 +36,14 @@ fn every_operation_equals_its_oracle_on_the_gpu() {
     }
     assert!(compared > 20_000, "only {compared} values");
     assert_eq!(backend.live_buffers(), before, "buffers are left over");
+}
+
+#[test]
+fn fused_kernels_equal_the_oracle_on_the_gpu() {
+    let _alone = alone();
+    let (mut backend, _) = wait(Backend::create(Choice::WebGpu)).expect("a Vulkan driver is installed");
+    let compared = wait(fusion::check(&mut backend));
+    assert!(compared > 20_000, "only {compared} values");
 }
 
 #[test]

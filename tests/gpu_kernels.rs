@@ -340,7 +340,7 @@ async fn more_elements_than_fit_into_one_row_of_workgroups_are_computed(gpu: &mu
 async fn views_are_read_as_they_say(gpu: &mut Gpu) {
     let dim = |low, high, divisor, exact, stride| Dim { low, high, divisor, exact, stride };
     let full = |len, stride| Dim::new(len, stride);
-    let view = |dims: &[Dim], offset| View { dims: dims.to_vec(), offset, row: None, index: None };
+    let view = |dims: &[Dim], offset| View { dims: dims.to_vec(), offset, row: None, index: None, sum: None };
     let cases: Vec<(&'static str, Vec<usize>, View)> = vec![
         ("scalar", vec![], view(&[], 3)),
         ("identity", vec![3, 5, 7], view(&[full(3, 35), full(5, 7), full(7, 1)], 0)),
@@ -395,11 +395,12 @@ async fn rows_are_looked_up_by_index_and_by_step(gpu: &mut Gpu) {
                 offset: 0,
                 row: None,
                 index: Some(Index { operand: 1, stride: cols, len: rows }),
+                sum: None,
             },
         },
         Bound {
             place: index,
-            view: View { dims: vec![Dim::new(batch, 1), Dim::new(cols, 0)], offset: 0, row: Some(batch), index: None },
+            view: View { dims: vec![Dim::new(batch, 1), Dim::new(cols, 0)], offset: 0, row: Some(batch), index: None, sum: None },
         },
     ];
     let outputs = vec![Target { place: out, row: Some(batch * cols), span: None }];
@@ -491,11 +492,18 @@ async fn matmul_fuses_loads_and_stores(gpu: &mut Gpu) {
                     offset: 0,
                     row: None,
                     index: Some(Index { operand: 1, stride: k, len: rows }),
+                    sum: None,
                 },
             },
             Bound {
                 place: index,
-                view: View { dims: vec![Dim::new(1, 0), Dim::new(m, 1), Dim::new(k, 0)], offset: 0, row: None, index: None },
+                view: View {
+                    dims: vec![Dim::new(1, 0), Dim::new(m, 1), Dim::new(k, 0)],
+                    offset: 0,
+                    row: None,
+                    index: None,
+                    sum: None,
+                },
             },
         ],
         program: Program::lower(&[input(0) * (1.0 / 255.0)]),

@@ -87,7 +87,7 @@ fn dense_adam() -> Result<Graph> {
     let (offsets, size) = layout(&specs);
     let gradient = g.add_op(Pack { offsets, size }, &dw)?;
     let squares = map(&mut g, input(0).square(), &[gradient])?;
-    let total = ops::sum(&mut g, squares, &[0])?;
+    let total = ops::reduce::sum_parts(&mut g, squares, 64)?;
     let states = [p.flat().expect("the parameters are bound"), g.state("m", [size]), g.state("v", [size])];
     let adam = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: true, is_averaged: false, controls: adam::MODEL };
     let next = adam.step(&mut g, &[&states[..], &[gradient, total]].concat())?;

@@ -39,13 +39,20 @@ pub struct View {
     /// The stride of the step's row (`Env::row`), for buffers that hold a row for every step of a submit.
     pub row: Option<usize>,
     pub index: Option<Index>,
+    /// Every element reads the sum of this many neighbours, added up once a step. Only maps that no other kernel computes read so.
+    pub sum: Option<usize>,
 }
 
 impl View {
     /// The operand has the domain's shape.
     pub fn identity(domain: &Shape) -> View {
         let dims = domain.dims().iter().zip(domain.strides()).map(|(len, stride)| Dim::new(*len, stride)).collect();
-        View { dims, offset: 0, row: None, index: None }
+        View { dims, offset: 0, row: None, index: None, sum: None }
+    }
+
+    /// Every element reads the sum over the operand.
+    pub fn sum(source: &Shape, domain: &Shape) -> View {
+        View { sum: Some(source.size()), ..View::broadcast(&Shape::from([]), domain) }
     }
 
     /// The operand's shape is broadcast to the domain, aligned at the last axis.
@@ -58,7 +65,7 @@ impl View {
                 Dim::new(domain.dims()[d], stride)
             })
             .collect();
-        View { dims, offset: 0, row: None, index: None }
+        View { dims, offset: 0, row: None, index: None, sum: None }
     }
 
     /// Whether element i of the domain reads element i of the operand, `offset` aside.
@@ -66,7 +73,10 @@ impl View {
         let same = |((dim, len), stride): ((&Dim, &usize), usize)| {
             dim.low == 0 && dim.high >= *len && dim.divisor == 1 && (dim.stride == stride || *len == 1)
         };
-        self.row.is_none() && self.index.is_none() && self.dims.iter().zip(domain.dims()).zip(domain.strides()).all(same)
+        self.row.is_none()
+            && self.index.is_none()
+            && self.sum.is_none()
+            && self.dims.iter().zip(domain.dims()).zip(domain.strides()).all(same)
     }
 
     /// The same reads over `to`, another shape of the elements of `from`; `None` where that is no view.

@@ -1,8 +1,8 @@
 //! Adam over flat buffers, with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2):
 //!   m′ = β₁m + (1−β₁)g,  v′ = β₂v + (1−β₂)g²,
 //!   w′ = w − lr·(m′/(1−β₁ᵗ) / (√(v′/(1−β₂ᵗ)) + ε) + λw).
-//! Inputs w, m, v, where it is kept the average of w, g (and with clipping the sum of squares of g), all (n); outputs the next values of all
-//! but the gradient. The learning rate, the decay, the two
+//! Inputs w, m, v, where it is kept the average of w, g, all (n), and with clipping parts of the sum of squares of g, in any number; outputs
+//! the next values of all but the gradient. The learning rate, the decay, the two
 //! bias corrections and the largest norm are controls.
 
 use crate::error::{Error, Result};
@@ -120,11 +120,11 @@ impl Op for Adam {
         let states = self.states();
         let count = states + 1 + usize::from(self.is_clipped);
         let is_flat = |k: usize| inputs.get(k).is_some_and(|m| m.shape == *n);
-        if inputs.len() != count || !(1..=states).all(is_flat) || inputs.get(states + 1).is_some_and(|m| m.shape.size() != 1) {
+        if inputs.len() != count || !(1..=states).all(is_flat) {
             let shapes: Vec<String> = inputs.iter().map(|m| m.shape.to_string()).collect();
             return Err(Error::shape(
                 "adam",
-                format!("{}: wants {} of one shape and, to clip, a scalar", states + 1, shapes.join(", ")),
+                format!("{}: wants {} of one shape and, to clip, sums of squares", states + 1, shapes.join(", ")),
             ));
         }
         Ok(vec![inputs[0].clone(); states])
@@ -134,7 +134,8 @@ impl Op for Adam {
         let program = Program::lower(&self.roots());
         let values: Vec<Vec<f64>> = (0..outputs[0].shape.size())
             .map(|i| {
-                let operands: Vec<f64> = inputs.iter().map(|x| if x.data.len() == 1 { x.data[0] } else { x.data[i] }).collect();
+                let flat = inputs[..=self.states()].iter().map(|x| x.data[i]);
+                let operands: Vec<f64> = flat.chain(inputs[self.states() + 1..].iter().map(|x| x.data.iter().sum())).collect();
                 program.eval(env, i as u32, 0.0, &operands)
             })
             .collect();
@@ -143,7 +144,10 @@ impl Op for Adam {
 
     fn launch(&self, inputs: &[&Meta], outputs: &[Meta]) -> Launch {
         let domain = outputs[0].shape.clone();
-        let operand = |(input, m): (usize, &&Meta)| Operand { input, view: View::broadcast(&m.shape, &domain) };
+        let operand = |(input, m): (usize, &&Meta)| {
+            let view = if input > self.states() { View::sum(&m.shape, &domain) } else { View::identity(&domain) };
+            Operand { input, view }
+        };
         let operands = inputs.iter().enumerate().map(operand).collect();
         Launch::Map(MapLaunch { operands, roots: self.roots(), domain, is_update: true })
     }
@@ -157,7 +161,8 @@ pub fn examples() -> Vec<Example> {
     vec![
         Example::new(plain, &[&[1], &[1], &[1], &[1]]).draw(2, positive).without_gradient(),
         Example::new(plain, &[&[130], &[130], &[130], &[130]]).draw(2, positive).without_gradient(),
-        Example::new(averaged, &[&[70], &[70], &[70], &[70], &[70], &[]]).draw(2, positive).draw(5, positive).without_gradient(),
+        Example::new(averaged, &[&[70], &[70], &[70], &[70], &[70], &[5]]).draw(2, positive).draw(5, positive).without_gradient(),
+        Example::new(clipped, &[&[300], &[300], &[300], &[300], &[130]]).draw(2, positive).draw(4, positive).without_gradient(),
         Example::new(clipped, &[&[300], &[300], &[300], &[300], &[]]).draw(2, positive).draw(4, positive).without_gradient(),
     ]
 }

@@ -31,7 +31,7 @@ impl Concat {
             dims[self.axis].low = start;
             start += x.dims()[self.axis];
             dims[self.axis].high = start;
-            View { dims, offset: 0, row: None, index: None }
+            View { dims, offset: 0, row: None, index: None, sum: None }
         };
         inputs.iter().map(view).collect()
     }

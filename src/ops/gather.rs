@@ -61,8 +61,9 @@ impl Op for Gather {
             offset: 0,
             row: None,
             index: Some(Index { operand: 1, stride: of_table[0], len: table.dims()[0] }),
+            sum: None,
         };
-        let at = View { dims: dims(&|d| if d < lead { of_index[d] } else { 0 }), offset: 0, row: None, index: None };
+        let at = View { dims: dims(&|d| if d < lead { of_index[d] } else { 0 }), offset: 0, row: None, index: None, sum: None };
         let operands = vec![Operand { input: 0, view: row }, Operand { input: 1, view: at }];
         Launch::Map(MapLaunch { domain, operands, roots: vec![input(0)], is_update: false })
     }

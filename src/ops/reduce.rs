@@ -38,6 +38,16 @@ pub fn mean(g: &mut Graph, x: Edge, axes: &[usize]) -> Result<Edge> {
     scale(g, total, 1.0 / count as f64)
 }
 
+/// The sums of `parts` runs of x, in one pass however long they are: (parts).
+pub fn sum_parts(g: &mut Graph, x: Edge, parts: usize) -> Result<Edge> {
+    let size = g.shape(x).size();
+    if parts == 0 || !size.is_multiple_of(parts) {
+        return Err(Error::shape("reduce", format!("{size} elements in {parts} equal parts")));
+    }
+    let runs = reshape(g, x, [parts, size / parts])?;
+    g.add_op(Reduce { kind: Kind::Sum, start: 1, end: 2 }, &[runs])
+}
+
 fn over(g: &mut Graph, x: Edge, axes: &[usize], kind: Kind) -> Result<Edge> {
     let shape = g.shape(x).clone();
     let mut axes = axes.to_vec();

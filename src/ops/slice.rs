@@ -46,7 +46,7 @@ impl Rearrange for Slice {
     fn view(&self, x: &Shape) -> View {
         let strides = x.strides();
         let dims = x.dims().iter().zip(&strides).map(|(len, stride)| Dim::new(*len, *stride)).collect();
-        View { dims, offset: self.start * strides[self.axis], row: None, index: None }
+        View { dims, offset: self.start * strides[self.axis], row: None, index: None, sum: None }
     }
 
     fn transpose(&self, g: &mut Graph, dy: Edge, x: &Shape) -> Result<Edge> {
@@ -70,7 +70,7 @@ impl Rearrange for Pad {
         let mut dims: Vec<Dim> = x.dims().iter().zip(x.strides()).map(|(len, stride)| Dim::new(*len, stride)).collect();
         dims[self.axis].low = self.before;
         dims[self.axis].high = self.before + x.dims()[self.axis];
-        View { dims, offset: 0, row: None, index: None }
+        View { dims, offset: 0, row: None, index: None, sum: None }
     }
 
     fn transpose(&self, g: &mut Graph, dy: Edge, x: &Shape) -> Result<Edge> {

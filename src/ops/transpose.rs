@@ -32,7 +32,7 @@ impl Rearrange for Transpose {
     fn view(&self, x: &Shape) -> View {
         let strides = x.strides();
         let dims = self.order.iter().map(|&d| Dim::new(x.dims()[d], strides[d])).collect();
-        View { dims, offset: 0, row: None, index: None }
+        View { dims, offset: 0, row: None, index: None, sum: None }
     }
 
     fn transpose(&self, g: &mut Graph, dy: Edge, _: &Shape) -> Result<Edge> {

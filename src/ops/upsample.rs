@@ -36,7 +36,7 @@ impl Rearrange for Upsample {
             dims[d].divisor = self.factor;
             dims[d].high *= self.factor;
         }
-        View { dims, offset: 0, row: None, index: None }
+        View { dims, offset: 0, row: None, index: None, sum: None }
     }
 
     fn transpose(&self, g: &mut Graph, dy: Edge, x: &Shape) -> Result<Edge> {

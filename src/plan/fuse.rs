@@ -220,6 +220,10 @@ impl<'a> Fusion<'a> {
         let stage = self.expand(id, &map);
         let edge = Edge { node: id, output: 0 };
         let lazy = Lazy { is_pure_view: matches!(stage.roots[0].term(), Term::Input(0)) && stage.reads.len() == 1, stage };
+        if lazy.stage.reads.iter().any(|r| r.view.sum.is_some()) {
+            let defines = outputs(self.graph, id);
+            return self.open(Group { core: None, stage: lazy.stage, defines, nodes: vec![id], update: None, beside: None });
+        }
         let single = map.roots.len() == 1;
         if single && lazy.stage.reads.is_empty() && !is_positional(&lazy.stage) && self.all_readers_take(edge, &lazy) {
             self.lazy.insert(edge, lazy);

@@ -41,7 +41,7 @@ pub fn chosen_rows(stage: &Stage) -> Option<usize> {
     let reads_table = |instr: &Instr| !matches!(instr, Instr::Input(k) if *k != at);
     let is_short = program.instrs.len() <= SHORT && program.roots.len() == 1 && program.instrs.iter().all(reads_table);
     let (row, lead) = (stage.domain.row(), *stage.domain.dims().first()?);
-    let whole = View { dims: table.view.dims.clone(), offset: 0, row: None, index: None };
+    let whole = View { dims: table.view.dims.clone(), offset: 0, row: None, index: None, sum: None };
     let straight = whole.reshaped(&stage.domain, &Shape::from([lead, row]))?.dims == [Dim::new(lead, 0), Dim::new(row, 1)];
     let chosen = index.view.index.is_none() && index.view.dims[1..].iter().all(|dim| dim.stride == 0);
     (table.view.index.is_some() && table.view.row.is_none() && straight && chosen && is_short && !program.is_positional())
@@ -105,7 +105,7 @@ pub fn halved(stage: &Stage, domain: &Shape) -> Option<Stage> {
 /// A lazy map as seen through `view` over `domain`: its reads over that domain, and its value.
 pub fn inline(lazy: &Lazy, view: &View, domain: &Shape) -> Option<(Vec<Read>, Scalar)> {
     let (stage, root) = (&lazy.stage, &lazy.stage.roots[0]);
-    if view.index.is_some() || view.row.is_some() {
+    if view.index.is_some() || view.row.is_some() || view.sum.is_some() {
         return None;
     }
     if view.is_identity(domain) && view.offset == 0 && domain.size() == stage.domain.size() {

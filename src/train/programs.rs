@@ -6,7 +6,7 @@ use crate::expr::{Env, Program, constant, control, input, position, select};
 use crate::graph::{Edge, Graph, Source};
 use crate::nn::{ParamSpec, Params, layout};
 use crate::ops::adam::{self, Adam};
-use crate::ops::pack::Pack;
+use crate::ops::pack::{ALIGNMENT, Pack};
 use crate::ops::{self, step_row::step_row, totals::write_totals};
 use crate::shape::{DType, Meta};
 use crate::train::states::{CRITIC, CRITIC_MOMENTS, EMA, MOMENTS, in_use};
@@ -152,8 +152,9 @@ pub(super) fn update(g: &mut Graph, flat: Edge, specs: &[ParamSpec], dw: &[Edge]
     states.extend(moments.into_iter().chain(adam.is_averaged.then_some(EMA)).map(|name| g.state(name, [total])));
     let mut inputs = [&states[..], &[gradient]].concat();
     if adam.is_clipped {
+        // As many parts as a workgroup adds up at once; the flat state is a multiple of them long.
         let squares = ops::map(g, input(0).square(), &[gradient])?;
-        inputs.push(ops::sum(g, squares, &[0])?);
+        inputs.push(ops::reduce::sum_parts(g, squares, ALIGNMENT)?);
     }
     let next = adam.step(g, &inputs)?;
     states.into_iter().zip(next).try_for_each(|(state, next)| g.update(state, next))

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod densities;
 pub mod family;
+pub mod fusion;
 pub mod likelihoods;
 pub mod priors;
 pub mod runs;

@@ -24,6 +24,10 @@ pub struct Access {
 enum Pattern {
     Dense,
     Scalar,
+    /// The sum of the first elements, for every element of the domain.
+    Sum {
+        count: usize,
+    },
     /// The first `period` elements over and over: a bias.
     Periodic {
         period: usize,
@@ -105,8 +109,9 @@ impl Access {
     /// `operands[k]` over the domain; `cells` numbers the plan's buffers.
     pub fn new(domain: &Shape, operands: &[Bound], k: usize, cells: &[usize]) -> Access {
         let Bound { place, view } = &operands[k];
-        let pattern = match &view.index {
-            None => match merge(domain, &view.dims, None).as_slice() {
+        let pattern = match (view.sum, &view.index) {
+            (Some(count), _) => Pattern::Sum { count },
+            (None, None) => match merge(domain, &view.dims, None).as_slice() {
                 [] => Pattern::Scalar,
                 [axis] if axis.is_plain() && axis.dim.stride == 0 => Pattern::Scalar,
                 [axis] if axis.is_plain() && axis.dim.stride == 1 => Pattern::Dense,
@@ -115,11 +120,11 @@ impl Access {
                 }
                 axes => Pattern::Walk(axes.to_vec()),
             },
-            Some(index) if is_plain(domain, &operands[index.operand].view) => Pattern::Lookup {
+            (None, Some(index)) if is_plain(domain, &operands[index.operand].view) => Pattern::Lookup {
                 axes: merge(domain, &view.dims, Some(&operands[index.operand].view.dims)),
                 table: Lookup { operand: index.operand, stride: index.stride, len: index.len },
             },
-            Some(_) => Pattern::General { domain: domain.clone(), view: view.clone() },
+            (None, Some(_)) => Pattern::General { domain: domain.clone(), view: view.clone() },
         };
         let last = |(&len, dim): (&usize, &Dim)| {
             let top = len.min(dim.high).saturating_sub(1);
@@ -128,7 +133,14 @@ impl Access {
         let far: usize = domain.dims().iter().zip(&view.dims).map(last).sum();
         let table = view.index.map_or(0, |index| index.len.saturating_sub(1) * index.stride);
         let base = place.offset + view.offset;
-        Access { cell: cells[place.buffer], base, row: view.row.unwrap_or(0), now: base, reach: far + table + 1, pattern }
+        Access {
+            cell: cells[place.buffer],
+            base,
+            row: view.row.unwrap_or(0),
+            now: base,
+            reach: far + table + view.sum.unwrap_or(1),
+            pattern,
+        }
     }
 
     /// Moves to the step's row.
@@ -148,14 +160,19 @@ impl Access {
     }
 
     pub fn is_scalar(&self) -> bool {
-        matches!(self.pattern, Pattern::Scalar)
+        matches!(self.pattern, Pattern::Scalar | Pattern::Sum { .. })
     }
 
     /// Element i of the domain is element now + i mod period.
     pub fn period(&self) -> Option<usize> {
         match self.pattern {
             Pattern::Periodic { period } => Some(period),
-            Pattern::Dense | Pattern::Scalar | Pattern::Walk(_) | Pattern::Lookup { .. } | Pattern::General { .. } => None,
+            Pattern::Dense
+            | Pattern::Scalar
+            | Pattern::Sum { .. }
+            | Pattern::Walk(_)
+            | Pattern::Lookup { .. }
+            | Pattern::General { .. } => None,
         }
     }
 
@@ -186,6 +203,10 @@ impl Access {
         match &self.pattern {
             Pattern::Dense => copy(&data[self.now + start..][..out.len()], value, out),
             Pattern::Scalar => out.fill(value(data[self.now])),
+            Pattern::Sum { count } => {
+                let total: f64 = data[self.now..][..*count].iter().map(|x| f64::from(value(*x))).sum();
+                out.fill(total as f32);
+            }
             Pattern::Periodic { period } => {
                 let (data, mut c, mut out) = (&data[self.now..], start % period, out);
                 while !out.is_empty() {

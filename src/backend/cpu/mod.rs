@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn every_view_reads_what_its_definition_says() {
         let s = |dims: &[usize]| Shape::from(dims);
-        let plain = |dims: Vec<Dim>, offset: usize, row: Option<usize>| View { dims, offset, row, index: None };
+        let plain = |dims: Vec<Dim>, offset: usize, row: Option<usize>| View { dims, offset, row, index: None, sum: None };
         let cases = [
             (s(&[]), View::broadcast(&s(&[]), &s(&[]))),
             (s(&[1]), View::identity(&s(&[1]))),
@@ -330,8 +330,13 @@ mod tests {
         let out = trial.buffer(Role::Output, DType::F32, 750);
         let looked = trial.buffer(Role::Output, DType::F32, 750);
         let column = View { row: Some(5), ..View::broadcast(&Shape::from([5, 1]), &domain) };
-        let table =
-            |stride: usize, dims: Vec<Dim>| View { dims, offset: 0, row: None, index: Some(Index { operand: 0, stride, len: 9 }) };
+        let table = |stride: usize, dims: Vec<Dim>| View {
+            dims,
+            offset: 0,
+            row: None,
+            index: Some(Index { operand: 0, stride, len: 9 }),
+            sum: None,
+        };
         let image = table(150, vec![Dim::new(5, 0), Dim::new(150, 1)]);
         let label = table(1, vec![Dim::new(5, 0), Dim::new(150, 0)]);
         // A table looked up by a value that is itself looked up: pixel 0 of the image that the label names.
@@ -358,8 +363,13 @@ mod tests {
         let table = values(100, 1);
         let (i, t) = (trial.u32(&index), trial.f32(&table));
         let out = trial.buffer(Role::Output, DType::F32, 300);
-        let view =
-            View { dims: vec![Dim::new(300, 0)], offset: 1, row: None, index: Some(Index { operand: 0, stride: 2, len: 50 }) };
+        let view = View {
+            dims: vec![Dim::new(300, 0)],
+            offset: 1,
+            row: None,
+            index: Some(Index { operand: 0, stride: 2, len: 50 }),
+            sum: None,
+        };
         let operands = vec![trial.bound(i, View::identity(&domain)), trial.bound(t, view)];
         let place = trial.place(out);
         trial.map(domain, operands, &[input(1)], vec![target(place)]);

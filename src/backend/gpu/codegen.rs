@@ -74,6 +74,10 @@ pub fn module(plan: &Plan, kernel: &Kernel, family: Family) -> Result<Module> {
     if let Some(beside) = &kernel.beside {
         hooks.push(("beside".to_string(), stage::store("beside", &beside.store, &beside.outputs, &bindings, false)?));
     }
+    let map = kernel.beside.as_ref().map(|b| ("beside", &b.store)).or(kernel.core.is_none().then_some(("store", &kernel.store)));
+    if let Some((name, stage)) = map {
+        hooks.push((format!("{name}_sums"), stage::sums(name, stage, &bindings)?));
+    }
     let hook = |name: &str| hooks.iter().find(|(n, _)| n == name).map(|(_, text)| text.clone());
     wgsl.push_str(&template::expand(layout.shader, &constant, &hook)?);
     Ok(Module { label: layout.shader, wgsl, bindings: bindings.list, groups })

@@ -1,5 +1,6 @@
 //! How each core is laid out on a device: its register tile, its workgroups and the constants its shader asks for.
 
+use super::stage;
 use crate::error::{Error, Result};
 use crate::graph::HALVES;
 use crate::plan::{CoreCall, Kernel};
@@ -76,7 +77,8 @@ fn map(kernel: &Kernel) -> Result<Layout> {
     let size = kernel.store.domain.size() as u32;
     // A large map is read in longer runs.
     let per_thread = if size >= 1 << 18 { 4 } else { 1 };
-    let constants = vec![("SIZE", size), ("THREADS", THREADS), ("PER_THREAD", per_thread)];
+    let mut constants = vec![("SIZE", size), ("THREADS", THREADS), ("PER_THREAD", per_thread)];
+    constants.extend([("SUMS", u32::from(stage::has_sums(&kernel.store))), ("PARTS", THREADS), ("MANY_PARTS", 1), ("STEP", 1)]);
     Ok(Layout { shader: "map", loads: Vec::new(), is_based: false, constants, groups: size.div_ceil(THREADS * per_thread) })
 }
 
@@ -136,6 +138,8 @@ fn totals(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
     let mut constants = sizes.all();
     constants.extend([("THREADS", threads), ("PARTS", threads), ("MANY_PARTS", 1), ("STEP", 1)]);
     constants.extend(["N1", "N2", "N3", "N4", "N5"].into_iter().zip(1..).map(|(name, k)| (name, u32::from(n > k))));
+    let has_sums = kernel.beside.as_ref().is_some_and(|b| stage::has_sums(&b.store));
+    constants.push(("SUMS", u32::from(has_sums)));
     constants.extend([("BESIDE", u32::from(beside.is_some())), ("SIZE", beside.unwrap_or(0)), ("PER_THREAD", per_thread)]);
     let loads = ["x0", "x1", "x2", "x3", "x4", "x5"].into_iter().take(n as usize).map(|name| (name, Width::One)).collect();
     let groups = n + beside.unwrap_or(0).div_ceil(threads * per_thread);

@@ -77,6 +77,23 @@ impl Chosen {
     }
 }
 
+/// Sums that every element reads: `fn {name}_sums(lane: u32)`, which the whole workgroup calls before it calls `{name}`.
+pub fn sums(name: &str, stage: &Stage, bindings: &Bindings) -> Result<String> {
+    let mut body = String::new();
+    for (k, bound) in stage.operands.iter().enumerate().filter(|(k, _)| used(&stage.program, *k)) {
+        let Some(count) = bound.view.sum else { continue };
+        let element = bindings.read(&bound.place, &plus("i", bound.place.offset + bound.view.offset));
+        writeln!(body, "  var sum{k} = 0.0;\n  for (var i = lane; i < {count}u; i += THREADS) {{").expect(IN_MEMORY);
+        writeln!(body, "    sum{k} += {element};\n  }}\n  {name}_{k}_sum = tree_sum(lane, lane, sum{k});").expect(IN_MEMORY);
+    }
+    Ok(format!("fn {name}_sums(lane: u32) {{\n{body}}}\n"))
+}
+
+/// Whether it reads sums.
+pub fn has_sums(stage: &Stage) -> bool {
+    stage.operands.iter().enumerate().any(|(k, bound)| bound.view.sum.is_some() && used(&stage.program, k))
+}
+
 const IN_MEMORY: &str = "writing to a string cannot fail";
 
 fn used(program: &Program, k: usize) -> bool {
@@ -88,6 +105,11 @@ fn operands(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Resul
     for (k, bound) in stage.operands.iter().enumerate() {
         out.push_str(&looked_up(name, stage, k, bindings)?);
         if !used(&stage.program, k) {
+            continue;
+        }
+        if bound.view.sum.is_some() {
+            writeln!(out, "var<private> {name}_{k}_sum: f32;").expect(IN_MEMORY);
+            writeln!(out, "fn {name}_{k}(i: u32) -> f32 {{\n  return {name}_{k}_sum;\n}}").expect(IN_MEMORY);
             continue;
         }
         let read = Read::new(&stage.domain, bound, Some(format!("{name}_{k}_row(i)")));
