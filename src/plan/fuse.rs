@@ -3,62 +3,19 @@
 //! 2. into the store of the kernel that makes one of their operands, where both run over the same elements;
 //! 3. into the kernels that read them, where that costs nothing.
 //!
-//! What is left is a kernel of its own. Nothing here knows where values stand.
+//! The two halves of a kernel's rows are given to its store together, where nothing else reads the rows. What is left is a kernel of its
+//! own. Nothing here knows where values stand.
 
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::expr::{Scalar, Term, core, input};
 use crate::graph::{Core, Edge, Graph, HALVES, Launch, MapLaunch, NodeId, Span, View};
+use crate::plan::group::{Fused, FusedCore, Group, MAX_BUFFERS};
 use crate::plan::stage::{
     Lazy, Read, Stage, chosen_rows, drop_unused_reads, halved, inline, is_positional, place_reads, push, renumber,
 };
-
-/// Every device binds this many buffers in a kernel, and no more is asked of one.
-pub const MAX_BUFFERS: usize = 8;
-
-#[derive(Debug)]
-pub struct FusedCore {
-    pub core: Core,
-    pub node: NodeId,
-    pub loads: Vec<Stage>,
-}
-
-/// A kernel to be.
-#[derive(Debug)]
-pub struct Group {
-    pub core: Option<FusedCore>,
-    pub stage: Stage,
-    /// The edge of each root of the stage.
-    pub defines: Vec<Edge>,
-    pub nodes: Vec<NodeId>,
-    /// For an update: the states that the roots replace, or the ring whose row they are, and the row's stride.
-    pub update: Option<(Vec<Edge>, Option<usize>)>,
-    /// An update that is a map and shares this one's dispatch: what it computes, and the states it replaces.
-    pub beside: Option<(Stage, Vec<Edge>)>,
-}
-
-impl Group {
-    /// Everything it reads.
-    pub fn reads(&self) -> impl Iterator<Item = &Read> {
-        let loads = self.core.iter().flat_map(|c| &c.loads);
-        loads.chain([&self.stage]).chain(self.beside.iter().map(|(stage, _)| stage)).flat_map(|s| &s.reads)
-    }
-
-    /// The states it replaces.
-    fn writes(&self) -> impl Iterator<Item = &Edge> {
-        let own = self.update.iter().flat_map(|(targets, _)| targets);
-        own.chain(self.beside.iter().flat_map(|(_, targets)| targets))
-    }
-}
-
-pub struct Fused {
-    pub groups: Vec<Group>,
-    /// (pack output, where its parts stand, packed edges)
-    pub packs: Vec<(Edge, Vec<Span>, Vec<Edge>)>,
-    /// Every alias and where its elements really are.
-    pub aliases: HashMap<Edge, (Edge, usize)>,
-}
+use crate::plan::update::schedule;
 
 pub fn fuse(graph: &Graph) -> Result<Fused> {
     let mut fusion = Fusion::new(graph);
@@ -212,7 +169,7 @@ impl<'a> Fusion<'a> {
             let lazy = inputs.filter_map(|e| self.lazy.get(&e).map(|l| (l.stage.reads.len(), e))).max();
             let Some((_, edge)) = lazy else { return };
             let Lazy { stage, .. } = self.lazy.remove(&edge).expect("it was just seen");
-            self.open(Group { core: None, stage, defines: vec![edge], nodes: vec![edge.node], update: None, beside: None });
+            self.open(Group::new(None, stage, vec![edge], vec![edge.node]));
         }
     }
 
@@ -221,8 +178,7 @@ impl<'a> Fusion<'a> {
         let edge = Edge { node: id, output: 0 };
         let lazy = Lazy { is_pure_view: matches!(stage.roots[0].term(), Term::Input(0)) && stage.reads.len() == 1, stage };
         if lazy.stage.reads.iter().any(|r| r.view.sum.is_some()) {
-            let defines = outputs(self.graph, id);
-            return self.open(Group { core: None, stage: lazy.stage, defines, nodes: vec![id], update: None, beside: None });
+            return self.open(Group::new(None, lazy.stage, outputs(self.graph, id), vec![id]));
         }
         let single = map.roots.len() == 1;
         if single && lazy.stage.reads.is_empty() && !is_positional(&lazy.stage) && self.all_readers_take(edge, &lazy) {
@@ -238,14 +194,7 @@ impl<'a> Fusion<'a> {
             self.lazy.insert(edge, lazy);
             return;
         }
-        self.open(Group {
-            core: None,
-            stage: lazy.stage,
-            defines: outputs(self.graph, id),
-            nodes: vec![id],
-            update: None,
-            beside: None,
-        });
+        self.open(Group::new(None, lazy.stage, outputs(self.graph, id), vec![id]));
     }
 
     /// Whether every reader of a map can compute it itself.
@@ -318,14 +267,7 @@ impl<'a> Fusion<'a> {
             if (is_pure_view || readers == 1) && self.all_readers_take(edge, &lazy) {
                 self.lazy.insert(edge, lazy);
             } else {
-                self.open(Group {
-                    core: None,
-                    stage: lazy.stage,
-                    defines: vec![edge],
-                    nodes: vec![id],
-                    update: None,
-                    beside: None,
-                });
+                self.open(Group::new(None, lazy.stage, vec![edge], vec![id]));
             }
         }
     }
@@ -438,10 +380,10 @@ impl<'a> Fusion<'a> {
         let row = core_launch.row;
         let core = Some(FusedCore { core: core_launch, node: id, loads });
         if row.is_some() {
-            let group = Group { core, stage, defines: outputs(self.graph, id), nodes: vec![id], update: None, beside: None };
+            let group = Group::new(core, stage, outputs(self.graph, id), vec![id]);
             return self.push_update(group, row);
         }
-        self.open(Group { core, stage, defines: vec![Edge { node: id, output: 0 }], nodes: vec![id], update: None, beside: None });
+        self.open(Group::new(core, stage, vec![Edge { node: id, output: 0 }], vec![id]));
         Ok(())
     }
 
@@ -458,10 +400,7 @@ impl<'a> Fusion<'a> {
 
     fn update(&mut self, id: NodeId, map: MapLaunch) -> Result<()> {
         let stage = self.expand(id, &map);
-        self.push_update(
-            Group { core: None, stage, defines: outputs(self.graph, id), nodes: vec![id], update: None, beside: None },
-            None,
-        )
+        self.push_update(Group::new(None, stage, outputs(self.graph, id), vec![id]), None)
     }
 
     fn push_update(&mut self, group: Group, row: Option<usize>) -> Result<()> {
@@ -484,25 +423,10 @@ impl<'a> Fusion<'a> {
             let domain = self.graph.shape(next).clone();
             let view = View { offset, ..View::identity(&domain) };
             let stage = Stage { domain, reads: vec![Read { edge, view }], roots: vec![input(0)] };
-            self.updates.push(Group {
-                core: None,
-                stage,
-                defines: vec![next],
-                nodes: vec![next.node],
-                update: Some((vec![state], None)),
-                beside: None,
-            });
+            let copy = Group::new(None, stage, vec![next], vec![next.node]);
+            self.updates.push(Group { update: Some((vec![state], None)), ..copy });
         }
-        if let Some((core, map)) = pair(&self.updates) {
-            let Group { stage, update, nodes, .. } = self.updates.remove(map);
-            let core = &mut self.updates[core - usize::from(map < core)];
-            core.nodes.extend(nodes);
-            core.beside = update.map(|(targets, _)| (stage, targets));
-        }
-        let order = order(&self.updates.iter().map(Touched::by).collect::<Vec<_>>());
-        let order = order.ok_or_else(|| Error::internal("states whose updates read each other"))?;
-        let mut updates: Vec<Option<Group>> = self.updates.drain(..).map(Some).collect();
-        self.groups.extend(order.into_iter().filter_map(|k| updates[k].take()));
+        self.groups.extend(schedule(self.updates)?);
         for group in &mut self.groups {
             if group.update.is_some() {
                 continue;
@@ -519,52 +443,6 @@ impl<'a> Fusion<'a> {
         }
         Ok(Fused { groups: self.groups, packs: self.packs, aliases: self.aliases })
     }
-}
-
-/// What an update reads and writes.
-#[derive(Clone)]
-struct Touched {
-    reads: Vec<Edge>,
-    writes: Vec<Edge>,
-}
-
-impl Touched {
-    fn by(update: &Group) -> Touched {
-        Touched { reads: update.reads().map(|r| r.edge).collect(), writes: update.writes().copied().collect() }
-    }
-
-    fn reads_of(&self, other: &Touched) -> bool {
-        self.reads.iter().any(|e| other.writes.contains(e))
-    }
-}
-
-/// Every read of a state sees its old value: an update runs after all that read what it replaces.
-fn order(updates: &[Touched]) -> Option<Vec<usize>> {
-    let mut left: Vec<usize> = (0..updates.len()).collect();
-    let mut order = Vec::with_capacity(left.len());
-    while !left.is_empty() {
-        let is_free = |k: &usize| left.iter().all(|j| j == k || !updates[*j].reads_of(&updates[*k]));
-        let next = left.iter().position(is_free)?;
-        order.push(left.remove(next));
-    }
-    Some(order)
-}
-
-/// An update with a core and the largest map that can share its dispatch.
-fn pair(updates: &[Group]) -> Option<(usize, usize)> {
-    let touched: Vec<Touched> = updates.iter().map(Touched::by).collect();
-    let core = updates.iter().position(|u| u.core.is_some())?;
-    let fits = |map: &usize| {
-        let (a, b) = (&touched[core], &touched[*map]);
-        let mut edges = [&a.reads[..], &a.writes[..], &b.reads[..], &b.writes[..]].concat();
-        edges.sort_unstable();
-        edges.dedup();
-        let mut rest: Vec<Touched> = (0..updates.len()).filter(|k| *k != core && k != map).map(|k| touched[k].clone()).collect();
-        rest.push(Touched { reads: [&a.reads[..], &b.reads[..]].concat(), writes: [&a.writes[..], &b.writes[..]].concat() });
-        edges.len() <= MAX_BUFFERS && !a.reads_of(b) && !b.reads_of(a) && order(&rest).is_some()
-    };
-    let maps = (0..updates.len()).filter(|k| updates[*k].core.is_none() && fits(k));
-    Some((core, maps.max_by_key(|k| (updates[*k].stage.domain.size(), std::cmp::Reverse(*k)))?))
 }
 
 /// The nodes that the outputs and updates depend on.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::fuse::{Fused, Group};
+use super::group::{Fused, Group};
 use super::stage as parts;
 use super::{Beside, Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, Target};
 use crate::error::{Error, Result};
@@ -105,7 +105,7 @@ fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mu
             places.insert(copy, Place { buffer, offset, meta });
             spread.extend(spread_out.map(|span| (copy, span)));
             let at = made.map_or(0, |g| g + 1);
-            let group = Group { core: None, stage, defines: vec![copy], nodes: vec![whole.node], update: None, beside: None };
+            let group = Group::new(None, stage, vec![copy], vec![whole.node]);
             fused.groups.insert(at, group);
         }
     }

@@ -2,9 +2,11 @@
 //! It knows launches, not operations, and no device.
 
 mod fuse;
+mod group;
 mod memory;
 mod stage;
 mod text;
+mod update;
 
 use std::rc::Rc;
 
