@@ -130,13 +130,16 @@ fn mlp() -> Value {
 }
 
 fn dsprites() -> Value {
-    let encoder = json!({ "kind": "conv", "channels": [32, 32, 64, 64], "kernel": 4, "stride": 2, "padding": 1, "hidden": [256] });
+    let encoder = json!({
+        "kind": "conv", "channels": [32, 32, 64, 64], "kernel": 4, "stride": 2, "padding": 1, "hidden": [256], "activation": "relu",
+    });
     json!({ "side": 64, "latent": 10, "encoder": encoder })
 }
 
 fn keras() -> Value {
-    let encoder = json!({ "kind": "conv", "channels": [32, 64], "kernel": 3, "stride": 2, "padding": 1, "hidden": [16] });
-    let decoder = json!({ "kind": "conv", "channels": [32, 64, 64], "kernel": 3, "stride": [1, 2, 2], "padding": 1 });
+    let encoder = json!({ "kind": "conv", "channels": [32, 64], "kernel": 3, "stride": 2, "padding": 1, "hidden": [16], "activation": "relu" });
+    let decoder =
+        json!({ "kind": "conv", "channels": [32, 64, 64], "kernel": 3, "stride": [1, 2, 2], "padding": 1, "activation": "relu" });
     json!({ "side": 28, "latent": 2, "encoder": encoder, "decoder": decoder })
 }
 
