@@ -14,7 +14,7 @@ const LANES: usize = 16;
 pub fn reduce(job: &mut Job) {
     let [outer, count, inner, kind] = job.sizes(["OUTER", "COUNT", "INNER", "KIND"]);
     if kind == 0 {
-        fold(job, 0, 0, [outer, count, inner], 0.0, |a, b| a + b, |a, b| a + b);
+        sum(job, 0, 0, [outer, count, inner]);
     } else {
         fold(
             job,
@@ -42,9 +42,10 @@ pub fn totals(job: &mut Job) {
     }
 }
 
-/// Σ over `count` of input `load`, seen as (count, inner), to the places from `start` on.
-pub fn sum_rows(job: &mut Job, load: usize, start: usize, [count, inner]: [usize; 2]) {
-    fold(job, load, start, [1, count, inner], 0.0, |a, b| a + b, |a, b| a + b);
+/// Σ over `count` of input `load`, seen as (outer, count, inner), to the places from `start` on.
+#[inline(never)] // one copy for all that sum
+pub fn sum(job: &mut Job, load: usize, start: usize, sizes: [usize; 3]) {
+    fold(job, load, start, sizes, 0.0, |a, b| a + b, |a, b| a + b);
 }
 
 fn fold(

@@ -82,6 +82,7 @@ impl Tape {
     }
 
     /// The `n ≤ LANES` elements from `start` on; `core` holds the kernel's values for them.
+    #[inline(never)] // it is large, and called for many elements at a time
     pub fn step(&mut self, env: &Env, memory: &Memory, start: usize, n: usize, core: Cores) {
         let is_full = n == LANES;
         let Tape { operands, code, registers, next, periods, .. } = self;

@@ -2,7 +2,7 @@
 
 use super::super::Job;
 use super::super::gemm::{MR, NR, Output, Panels, panels_by_panels, panels_size};
-use super::super::reduce::sum_rows;
+use super::super::reduce::sum;
 use super::super::tape::room;
 use super::{Padded, Sizes, bases};
 
@@ -58,10 +58,10 @@ pub fn conv2d_dw(job: &mut Job) {
     // The gradient of a bias stands behind that of the weights.
     let [sum_x, sum_dy] = job.sizes(["SUM_X", "SUM_DY"]);
     if sum_x == 1 {
-        sum_rows(job, 0, rows * s.co, [s.batch * s.h * s.w, s.ci]);
+        sum(job, 0, rows * s.co, [1, s.batch * s.h * s.w, s.ci]);
     }
     if sum_dy == 1 {
-        sum_rows(job, 1, rows * s.co, [s.batch * pixels, s.co]);
+        sum(job, 1, rows * s.co, [1, s.batch * pixels, s.co]);
     }
 }
 
