@@ -140,9 +140,8 @@ fn convolved(g: &mut Graph, p: &mut Params, name: &str, x: Edge, (rows, cols): (
     let (taps, out) = (rows * cols, 2 * channels);
     let init = Init::Glorot { fan_in: taps * channels, fan_out: taps * out };
     let w = p.get(g, &format!("{name}.weight"), [rows, cols, channels, out], init)?;
-    let y = ops::conv2d(g, x, w, 1, 0)?;
-    let b = p.get(g, &format!("{name}.bias"), [out], Init::Zeros)?;
-    ops::add(g, y, b)
+    let b = p.get_beside(g, &format!("{name}.bias"), [out])?;
+    ops::conv2d(g, x, w, Some(b), 1, 0)
 }
 
 /// x and what the condition says to it, from a column on.
