@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { filled } from "../../build/lib/measures/diagnosis.js";
 import { Draws } from "../../build/lib/random.js";
-import { FINDING_TEXTS, diagnose } from "../../dist/measures.js";
+import { FINDING_TEXTS, codeUsage, diagnose } from "../../dist/measures.js";
 import { about } from "./golden.mjs";
 
 /** Step events of a run; `reconstruction` and `kl` are functions of its share that is done, with noise of `noise` nats each. */
@@ -18,7 +18,11 @@ function run({ events = 40, reconstruction, kl, beta = () => 1, noise = 0.5 }) {
 
 const falling = (from, to) => (done) => to + (from - to) * Math.exp(-4 * done);
 const HEALTHY = { history: run({ reconstruction: falling(200, 80), kl: (done) => 25 * (1 - Math.exp(-8 * done)) }), klPerDimension: [4, 3, 3, 2, 2, 1] };
+const UNMEASURED = { history: HEALTHY.history };
 const codes = (symptoms) => diagnose(symptoms).map(({ code }) => code);
+
+/** The use of codes by these counts. */
+const usage = (...counts) => codeUsage(Float32Array.from(counts.flatMap((n, code) => Array(n).fill(code))), counts.length);
 
 /** One run for each finding, that has it and no other. */
 const SICK = {
@@ -26,6 +30,8 @@ const SICK = {
   exploding: { history: run({ reconstruction: (done) => 200 + 4000 * done ** 2, kl: () => 20 }) },
   "posterior-collapse": { history: run({ reconstruction: falling(300, 206), kl: falling(3, 0), noise: 0.3 }), klPerDimension: [0.01, 0.02, 0] },
   "dead-units": { ...HEALTHY, klPerDimension: [4, 3, 0.01, 2, 0, 1] },
+  "codebook-collapse": { ...UNMEASURED, codeUsage: usage(990, 4, 3, 3) },
+  "dead-codes": { ...UNMEASURED, codeUsage: usage(40, 0, 30, 0) },
   "kl-too-strong": { ...HEALTHY, klPerDimension: [3, 0.01, 0.04, 2, 0, 0], beta: 8 },
   "kl-taking-over": { history: run({ reconstruction: (done) => 90 + 40 * done, kl: (done) => 20 - 12 * done, beta: (done) => 1 + 20 * done }), beta: 21 },
   "kl-too-weak": { ...HEALTHY, klPerDimension: [8, 0.2, 12.5, 9], beta: 0.01 },
@@ -41,6 +47,13 @@ test("a run that has barely begun is not judged, unless its numbers are not fini
   assert.deepEqual(diagnose({ history: [] }), []);
   assert.deepEqual(diagnose({ history: SICK["posterior-collapse"].history.slice(-7) }), []);
   assert.deepEqual(codes({ history: [{ step: 1, loss: NaN, elbo: -1, reconstruction: 1, kl: 0 }] }), ["non-finite"]);
+});
+
+test("codes are judged where there are ten vectors for each, and one in ten may rest", () => {
+  assert.deepEqual(codes({ ...UNMEASURED, codeUsage: usage(5, 0, 5, 0) }), []);
+  assert.deepEqual(codes({ ...UNMEASURED, codeUsage: usage(9, 9, 9, 9, 9, 9, 9, 19, 18, 0) }), []);
+  assert.deepEqual(codes({ ...UNMEASURED, codeUsage: usage(9, 9, 9, 9, 9, 9, 19, 27, 0, 0) }), ["dead-codes"]);
+  assert.throws(() => diagnose({ ...UNMEASURED, codeUsage: {} }), { code: "invalid-data", path: "codeUsage" });
 });
 
 for (const code of Object.keys(FINDING_TEXTS)) {

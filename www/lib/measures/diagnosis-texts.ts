@@ -34,6 +34,23 @@ export const FINDING_TEXTS = {
     message: "{dead} of {size} dimensions of the latent carry less than {threshold} nats per example: the decoder does not use them.",
     tryThis: ["Make the latent smaller: {active} dimensions carry all there is.", KL_WEAKER, "Lower β if more dimensions should take part."],
   },
+  "codebook-collapse": {
+    message: "The perplexity of the codes is {perplexity} out of {codes}: nearly every vector has the same code, which tells the decoder next to nothing.",
+    tryThis: [
+      'Let codes that fall out of use begin anew: restart "true", update "ema".',
+      "Divide the learning rate by 3 to 10: an encoder that runs away leaves its codes behind.",
+      "Lower the commitment: a high one draws all vectors to the few codes there are.",
+    ],
+  },
+  "dead-codes": {
+    message: "{dead} of {codes} codes stand for none of {vectors} vectors; the perplexity is {perplexity}.",
+    tryThis: [
+      'Let codes that fall out of use begin anew: restart "true", update "ema".',
+      "Give the codes fewer values, 4 to 16, so that they lie closer to each other.",
+      'Compare directions alone: distance "cosine".',
+      "Take fewer codes: {used} do all there is to do.",
+    ],
+  },
   "kl-too-strong": {
     message: "At β = {beta}, {dead} of {size} dimensions of the latent carry less than {threshold} nats per example and the KL is {kl} nats in all: likeness to the prior outweighs the reconstruction.",
     tryThis: ["Lower β: at 1 the loss is a bound of the likelihood, above 1 it buys independent dimensions with blur.", KL_WEAKER],

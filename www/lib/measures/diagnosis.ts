@@ -2,6 +2,7 @@
 
 import { invalid, nameOf } from "../errors.js";
 import { readNumber } from "../rows.js";
+import type { CodeUsage } from "./codes.js";
 import { FINDING_TEXTS } from "./diagnosis-texts.js";
 import { ACTIVE_NATS } from "./kl.js";
 
@@ -30,6 +31,8 @@ export interface Symptoms {
   history: readonly StepFigures[];
   /** From `klPerDimension`, nats per example: (size). Without it dead dimensions are not seen, nor a KL that is too weak. */
   klPerDimension?: ArrayLike<number>;
+  /** From `codeUsage`, over a data set; of a residual quantiser that of any level. Without it dead codes are not seen. */
+  codeUsage?: CodeUsage;
   /** The weight of the KL at present. Default 1. */
   beta?: number;
 }
@@ -40,6 +43,12 @@ const FEWEST_EVENTS = 8;
 const COLLAPSED_NATS = 0.1;
 /** A dimension of this rate has a posterior e⁶ ≈ 400 times narrower than the prior. */
 const CROWDED_NATS = 6;
+/** The part of a codebook that stands for nothing, above which codes count as dying. */
+const DEAD_CODES = 0.1;
+/** Below it the codes say next to nothing: at 1 all vectors have the same code. */
+const COLLAPSED_PERPLEXITY = 1.5;
+/** Vectors for each code, from which a code that stands for none of them is dead and not just rare. */
+const VECTORS_PER_CODE = 10;
 /** A fall of the KL that counts, as a share of it. */
 const KL_FALL = 0.2;
 /** A change of the loss that counts, as a share of what it changed in all. */
@@ -48,10 +57,11 @@ const LOSS_CHANGE = 0.005;
 const STANDARD_ERRORS = 3;
 
 /** The findings, the gravest first; none where nothing looks wrong. A run of fewer than 8 events is judged by its numbers being finite alone. */
-export function diagnose({ history, klPerDimension, beta = 1 }: Symptoms): Finding[] {
+export function diagnose({ history, klPerDimension, codeUsage, beta = 1 }: Symptoms): Finding[] {
   readHistory(history);
   readNumber(beta, "beta", { min: 0 });
   const kl = readKl(klPerDimension);
+  readUsage(codeUsage);
   const broken = notFinite(history);
   if (broken) return [broken];
   if (history.length < FEWEST_EVENTS) return [];
@@ -59,7 +69,7 @@ export function diagnose({ history, klPerDimension, beta = 1 }: Symptoms): Findi
   const risen = takenOver ? undefined : exploding(history);
   if (risen) return [risen];
   const tooLittle = collapse(history, kl) ?? tooStrong(history, kl, beta) ?? deadUnits(kl);
-  return [takenOver, tooLittle, tooWeak(kl, beta), plateau(history)].filter((finding) => finding !== undefined);
+  return [takenOver, tooLittle, dying(codeUsage), tooWeak(kl, beta), plateau(history)].filter((finding) => finding !== undefined);
 }
 
 /** The phrase with `{name}` replaced by the figure of that name. */
@@ -127,6 +137,16 @@ function takingOver(history: readonly StepFigures[], beta: number): Finding | un
   return recent < (1 - KL_FALL) * before && worse > 0 ? finding("kl-taking-over", { before, recent, worse, beta }) : undefined;
 }
 
+/** All vectors have nearly one code, or many codes stand for nothing. */
+function dying(usage: CodeUsage | undefined): Finding | undefined {
+  if (usage === undefined) return undefined;
+  const { counts, used, perplexity } = usage;
+  const [codes, vectors] = [counts.length, counts.reduce((sum, n) => sum + n, 0)];
+  if (perplexity < COLLAPSED_PERPLEXITY) return finding("codebook-collapse", { perplexity, codes });
+  if (used >= (1 - DEAD_CODES) * codes || vectors < VECTORS_PER_CODE * codes) return undefined;
+  return finding("dead-codes", { dead: codes - used, codes, used, vectors, perplexity });
+}
+
 function tooWeak(kl: number[] | undefined, beta: number): Finding | undefined {
   const active = kl?.filter((nats) => nats >= ACTIVE_NATS) ?? [];
   const each = mean(active);
@@ -173,6 +193,13 @@ function readHistory(history: readonly StepFigures[]): void {
     for (const name of ["step", ...FIGURES] as const)
       if (typeof event?.[name] !== "number") throw invalid("invalid-data", `history[${i}].${name}`, nameOf(event?.[name]), "a number");
   });
+}
+
+function readUsage(usage: CodeUsage | undefined): void {
+  if (usage === undefined) return;
+  if (!(usage?.counts instanceof Float64Array) || usage.counts.length === 0) throw invalid("invalid-data", "codeUsage", nameOf(usage), "what codeUsage gave");
+  readNumber(usage.used, "codeUsage.used", { min: 0, max: usage.counts.length, whole: true });
+  readNumber(usage.perplexity, "codeUsage.perplexity", { min: 0 });
 }
 
 function readKl(kl: ArrayLike<number> | undefined): number[] | undefined {
