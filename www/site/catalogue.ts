@@ -2,7 +2,7 @@
 import { Vae } from "reparam";
 
 /** The parts of a configuration that have kinds. `ema` is a number of the core; here it is a choice, whose kinds are without and with. */
-export const SECTIONS = ["encoder", "latent", "likelihood", "objective", "balance", "flow", "prior", "condition", "ema"] as const;
+export const SECTIONS = ["encoder", "latent", "likelihood", "objective", "balance", "flow", "prior", "condition", "ema", "codePrior"] as const;
 export type Section = (typeof SECTIONS)[number];
 export type Value = number | number[] | string;
 
@@ -32,10 +32,19 @@ const BEGINNINGS: Record<string, Value> = {
   "encoder.conv.hidden": [256],
   "encoder.residual.channels": [16, 32],
   "latent.gaussian.size": 20,
+  "latent.vq.positions": 8,
+  "latent.fsq.positions": 8,
   "balance.geco.reconstruction": 100,
+  "codePrior.gated.channels": 32,
+  "codePrior.gated.layers": 4,
+  "codePrior.transformer.width": 64,
+  "codePrior.transformer.layers": 2,
 };
 
 const bounded = (name: string, type: Parameter["type"], initial: Value, min: number, max: number, live = false): Parameter => ({ name, type, default: initial, min, max, choices: [], live });
+/** Of a prior over codes: how many steps one press of its button trains it. */
+export const PRIOR_STEPS = 1000;
+const STEPS = bounded("steps", "integer", PRIOR_STEPS, 1, 1_000_000);
 const NONE: Variant = { kind: "none", parameters: [] };
 /** Up to the longest memory that the core takes. */
 const EMA: Variant[] = [NONE, { kind: "average", parameters: [bounded("decay", "number", 0.999, 0, 0.999999)] }];
@@ -51,6 +60,7 @@ export const FALLBACK: Catalogue = {
   prior: [{ kind: "standard", parameters: [] }],
   condition: [NONE],
   ema: EMA,
+  codePrior: [{ kind: "gated", parameters: [STEPS] }],
 };
 
 /** The core's catalogue. Where the core cannot be reached the page still shows its controls, and building the model tells why. */
@@ -74,6 +84,7 @@ export function pageCatalogue(core: CoreCatalogue): Catalogue {
     prior: variants("prior"),
     condition: [NONE, { kind: "class", parameters: shared?.parameters ?? [] }], // the digits' labels are the one condition that there is
     ema: EMA,
+    codePrior: variants("codePrior").map(({ kind, parameters }) => ({ kind, parameters: [STEPS, ...parameters] })),
   };
 }
 

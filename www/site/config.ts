@@ -1,6 +1,7 @@
 /** Everything that decides a run. Two pages with the same configuration draw the same curve on the same backend. */
-import type { VaeOptions } from "reparam";
+import type { CodePriorOptions, VaeOptions } from "reparam";
 import { SECTIONS, type Catalogue, type Parameter, type Section, type Value, type Variant } from "./catalogue";
+import { codeGrid, endsInGrid } from "./grid";
 
 /** An option object of the package: its kind and that kind's parameters. */
 export type Choice = { kind: string } & { [parameter: string]: Value };
@@ -59,12 +60,12 @@ export function variantOf(catalogue: Catalogue, section: Section, kind: string):
 }
 
 /** Numbers in z, of all levels and variables together. */
-export function latentSize({ latent }: Config): number {
+export function latentSize(config: Config): number {
+  const { latent } = config;
   const of = (name: string) => Number(latent[name]);
   if (latent.kind === "categorical") return of("variables") * of("categories");
-  const positions = Number(latent["positions"] ?? 8); // of codes that are no grid
-  if (latent.kind === "vq") return positions * of("size");
-  if (latent.kind === "fsq") return positions * (latent["levels"] as readonly number[]).length;
+  const grid = codeGrid(config);
+  if (grid) return grid.rows * grid.cols * (latent.kind === "vq" ? of("size") : (latent["levels"] as readonly number[]).length);
   return latent.kind === "ladder" ? of("lower") + of("upper") : of("size");
 }
 
@@ -98,8 +99,11 @@ export function beta({ objective }: Config): number {
 }
 
 /** The options of `Vae.create`, for digits of 28 × 28. Kinds and parameters come from the core's catalogue, which may know more than the types here. */
-export function modelOptions({ encoder, latent, likelihood, objective, balance, flow, prior, condition, ema, seed, backend }: Config): VaeOptions {
-  const extended = latent.kind === "gaussian" ? { ...latent, prior, ...(flow.kind === "none" ? {} : { flow }) } : latent;
+export function modelOptions(config: Config): VaeOptions {
+  const { encoder, latent, likelihood, objective, balance, flow, prior, condition, ema, seed, backend } = config;
+  const { positions, ...onGrid } = latent;
+  const placed = isCode(config) && endsInGrid(config) ? onGrid : latent;
+  const extended = latent.kind === "gaussian" ? { ...latent, prior, ...(flow.kind === "none" ? {} : { flow }) } : placed;
   const { kind: conditioned, ...conditioning } = condition;
   const options = {
     input: { kind: "image", height: 28, width: 28, channels: 1 },
@@ -111,9 +115,32 @@ export function modelOptions({ encoder, latent, likelihood, objective, balance, 
   return options as unknown as VaeOptions;
 }
 
-/** Starting points worth seeing. */
-export const PRESETS: { name: "digits" | "map" | "convolution"; encoder: string; latent: number }[] = [
-  { name: "digits", encoder: "mlp", latent: 20 },
-  { name: "map", encoder: "mlp", latent: 2 },
-  { name: "convolution", encoder: "conv", latent: 20 },
+/** The network of a prior over codes, and the steps that one press of its button trains it. */
+export function priorOptions({ codePrior }: Config): { prior: CodePriorOptions; steps: number } {
+  const { steps, ...prior } = codePrior;
+  return { prior: prior as unknown as CodePriorOptions, steps: Number(steps) };
+}
+
+/** A starting point worth seeing: what it chooses is the first of its kind in all else. */
+export interface Preset {
+  name: "digits" | "map" | "convolution" | "codes";
+  encoder: Choice;
+  latent: Choice;
+  learningRate: number;
+  batchSize: number;
+}
+
+const USUAL = { learningRate: Number(NUMBERS.learningRate.default), batchSize: Number(NUMBERS.batchSize.default) };
+export const PRESETS: Preset[] = [
+  { name: "digits", encoder: { kind: "mlp" }, latent: { kind: "gaussian", size: 20 }, ...USUAL },
+  { name: "map", encoder: { kind: "mlp" }, latent: { kind: "gaussian", size: 2 }, ...USUAL },
+  { name: "convolution", encoder: { kind: "conv" }, latent: { kind: "gaussian", size: 20 }, ...USUAL },
+  // 7 × 7 codes; small batches, since the codebook learns at every step
+  { name: "codes", encoder: { kind: "conv", channels: [16, 32], hidden: [] }, latent: { kind: "vq", codes: 64, size: 8 }, learningRate: 2e-3, batchSize: 64 },
 ];
+
+/** Whether the model is what the preset makes; how it is optimised may differ. */
+export function isPreset(config: Config, { encoder, latent }: Preset): boolean {
+  const agrees = (chosen: Choice, wanted: Choice) => Object.entries(wanted).every(([name, value]) => String(chosen[name]) === String(value));
+  return agrees(config.encoder, encoder) && agrees(config.latent, latent);
+}

@@ -5,24 +5,24 @@ export const SIDE = 28;
 /** Pixels of nothing between two tiles. */
 export const GAP = 2;
 
-/** values: (n, 28, 28), bytes 0 … 255 or floats 0 … 1, drawn as rows of `columns` tiles; `gap` pixels stay clear between them. */
-export function drawDigits(canvas: HTMLCanvasElement, values: Float32Array | Uint8Array, columns: number, gap = GAP) {
-  const n = values.length / (SIDE * SIDE);
+/** values: (n, side, side), bytes 0 … 255 or floats 0 … 1, drawn as rows of `columns` tiles; `gap` pixels stay clear between them. */
+export function drawDigits(canvas: HTMLCanvasElement, values: Float32Array | Uint8Array, columns: number, gap = GAP, side = SIDE) {
+  const n = values.length / (side * side);
   const rows = Math.ceil(n / columns);
-  const width = columns * (SIDE + gap) - gap;
-  const height = rows * (SIDE + gap) - gap;
+  const width = columns * (side + gap) - gap;
+  const height = rows * (side + gap) - gap;
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   const image = new ImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   const ink = inkScale();
   const scale = values instanceof Float32Array ? 255 : 1;
   for (let tile = 0; tile < n; tile++) {
-    const left = (tile % columns) * (SIDE + gap);
-    const top = Math.floor(tile / columns) * (SIDE + gap);
-    for (let y = 0; y < SIDE; y++) {
-      const from = (tile * SIDE + y) * SIDE;
+    const left = (tile % columns) * (side + gap);
+    const top = Math.floor(tile / columns) * (side + gap);
+    for (let y = 0; y < side; y++) {
+      const from = (tile * side + y) * side;
       const to = (top + y) * width + left;
-      for (let x = 0; x < SIDE; x++) pixels[to + x] = ink[Math.min(255, Math.max(0, values[from + x]! * scale)) | 0]!;
+      for (let x = 0; x < side; x++) pixels[to + x] = ink[Math.min(255, Math.max(0, values[from + x]! * scale)) | 0]!;
     }
   }
   canvas.getContext("2d")!.putImageData(image, 0, 0);

@@ -55,3 +55,23 @@ export const slerp = html`<math
 export const guidance = html`<math
   ><mi>ℓ</mi><mo>=</mo><mi>ℓ</mi><mo stretchy="false">(</mo><mi>z</mi><mo stretchy="false">)</mo><mo>+</mo><mi>w</mi><mo stretchy="false">[</mo><mi>ℓ</mi><mo stretchy="false">(</mo><mi>z</mi><mo>,</mo><mi>c</mi><mo stretchy="false">)</mo><mo>−</mo><mi>ℓ</mi><mo stretchy="false">(</mo><mi>z</mi><mo stretchy="false">)</mo><mo stretchy="false">]</mo
 ></math>`;
+
+/** z = e_k, k = argmin_j ‖z_e(x) − e_j‖, at each place */
+export const quantisation = html`<math
+  ><mi>z</mi><mo>=</mo><msub><mi>e</mi><mi>k</mi></msub><mo>,</mo><mspace width="0.6em"></mspace><mi>k</mi><mo>=</mo><munder><mi>argmin</mi><mi>j</mi></munder><mo>‖</mo><msub><mi>z</mi><mi>e</mi></msub><mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo><mo>−</mo><msub><mi>e</mi><mi>j</mi></msub><mo>‖</mo
+></math>`;
+
+/** x̂ = E[x | z = e_k(x)] */
+export const codeReconstruction = html`<math
+  ><mover accent="true"><mi>x</mi><mo>ˆ</mo></mover><mo>=</mo><mi>𝔼</mi><mo stretchy="false">[</mo><mi>x</mi><mo>|</mo><mi>z</mi><mo>=</mo><msub><mi>e</mi><mrow><mi>k</mi><mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo></mrow></msub><mo stretchy="false">]</mo
+></math>`;
+
+/** k ∼ p(k), x̂ = E[x | z = e_k] */
+export const codeSampling = html`<math
+  ><mi>k</mi><mo>∼</mo><mi>p</mi><mo stretchy="false">(</mo><mi>k</mi><mo stretchy="false">)</mo><mo>,</mo><mspace width="0.8em"></mspace><mover accent="true"><mi>x</mi><mo>ˆ</mo></mover><mo>=</mo><mi>𝔼</mi><mo stretchy="false">[</mo><mi>x</mi><mo>|</mo><mi>z</mi><mo>=</mo><msub><mi>e</mi><mi>k</mi></msub><mo stretchy="false">]</mo
+></math>`;
+
+/** p(k) = ∏_t p(k_t | k_1, …, k_{t−1}) */
+export const codePrior = html`<math
+  ><mi>p</mi><mo stretchy="false">(</mo><mi>k</mi><mo stretchy="false">)</mo><mo>=</mo><munder><mo>∏</mo><mi>t</mi></munder><mi>p</mi><mo stretchy="false">(</mo><msub><mi>k</mi><mi>t</mi></msub><mo>|</mo><msub><mi>k</mi><mn>1</mn></msub><mo>,</mo><mo>…</mo><mo>,</mo><msub><mi>k</mi><mrow><mi>t</mi><mo>−</mo><mn>1</mn></mrow></msub><mo stretchy="false">)</mo
+></math>`;

@@ -6,9 +6,11 @@
  * the cursor and its digit, which follow a hand.
  */
 import type { Vae } from "reparam";
-import { ACTIVE_NATS, type Finding } from "reparam/measures";
+import { ACTIVE_NATS, reconstructionErrors, type Finding } from "reparam/measures";
+import { asker, type Ask } from "./ask";
+import { CodePictures } from "./code-pictures";
 import { Codes } from "./codes";
-import { hasPlane, isConditional, latentSize, type Config } from "./config";
+import { hasPlane, isCode, isConditional, latentSize, type Config } from "./config";
 import { findingsOf } from "./findings";
 import { latest } from "./latest";
 import { firstOfEachClass, pick, type DigitSet } from "./mnist";
@@ -22,6 +24,10 @@ export const SAMPLES = 64;
 const CODES = 2000;
 /** Numbers of codes that are looked at; wide latents are judged by fewer digits. */
 const CODE_NUMBERS = 60_000;
+/** The same of codes of a codebook, which are only counted. */
+const COUNTED_NUMBERS = 1_200_000;
+/** Held-out digits whose reconstruction is judged. */
+const JUDGED = 200;
 const FIRST_WAIT_MS = 800;
 const RELAXED_WAIT_MS = 4000;
 const LONGEST_WAIT_MS = 12000;
@@ -35,6 +41,8 @@ export class Pictures extends EventTarget {
   samples: Float32Array | null = null;
   originals: DigitSet | null = null;
   reconstructions: Float32Array | null = null;
+  /** Of the first held-out digits: their mean squared error as a share of their variance. */
+  error: { mseOverVariance: number; digits: number } | null = null;
   codes: Codes | null = null;
   plane = new Plane(2);
   manifold: Float32Array | null = null;
@@ -49,10 +57,12 @@ export class Pictures extends EventTarget {
   findings: Finding[] | null = null;
   /** The class whose first test digit fixes the dimensions off the plane; null for the centre of the prior. */
   baseLabel: number | null = null;
+  /** Of models of codes. */
+  readonly coded: CodePictures;
   #run: Run;
-  #onChange: () => void;
-  #onFailure: (error: unknown) => void;
+  #with: Ask;
   #test: DigitSet | null = null;
+  #judged: { values: Float32Array; shape: number[] } | null = null;
   #encoded: DigitSet | null = null;
   #encodedFrom: DigitSet | null = null;
   #config: Config | null = null;
@@ -63,19 +73,22 @@ export class Pictures extends EventTarget {
   constructor(run: Run, onChange: () => void, onFailure: (error: unknown) => void) {
     super();
     this.#run = run;
-    this.#onChange = onChange;
-    this.#onFailure = onFailure;
+    this.#with = asker(run, onChange, onFailure);
+    this.coded = new CodePictures(run, this.#with, this.view);
   }
 
   useDigits(test: DigitSet) {
     this.#test = test;
     this.originals = pick(test, firstOfEachClass(test, 2));
+    const { values, shape } = pick(test, Array.from({ length: Math.min(JUDGED, test.labels.length) }, (_, i) => i));
+    this.#judged = { values: Float32Array.from(values, (byte) => byte / 255), shape };
     this.#takeEncoded();
   }
 
   /** Forgets what an earlier model drew. */
   clear(config: Config) {
-    this.samples = this.reconstructions = this.codes = this.manifold = this.probe = this.walk = this.traversal = this.classes = this.findings = null;
+    this.samples = this.reconstructions = this.codes = this.manifold = this.probe = this.walk = this.traversal = this.classes = this.findings = this.error = null;
+    this.coded.clear(config);
     this.plane = new Plane(latentSize(config));
     this.baseLabel = null;
     this.#axesChosen = false;
@@ -87,7 +100,8 @@ export class Pictures extends EventTarget {
   /** The test digits that are encoded. */
   #takeEncoded() {
     if (!this.#test) return;
-    const count = Math.min(CODES, Math.max(200, Math.floor(CODE_NUMBERS / this.plane.size)));
+    const numbers = this.coded.grid ? COUNTED_NUMBERS : CODE_NUMBERS;
+    const count = Math.min(CODES, Math.max(200, Math.floor(numbers / this.plane.size)));
     if (this.#encoded?.labels.length === count && this.#encodedFrom === this.#test) return;
     this.#encodedFrom = this.#test;
     this.#encoded = pick(this.#test, Array.from({ length: count }, (_, i) => i));
@@ -119,11 +133,11 @@ export class Pictures extends EventTarget {
     this.#following = true;
     let wait = FIRST_WAIT_MS;
     let usual = FIRST_WAIT_MS;
-    while (this.#run.phase === "training") {
-      await until(wait, () => this.#run.phase !== "training");
+    while (this.#run.isMoving) {
+      await until(wait, () => !this.#run.isMoving);
       if (document.hidden) continue;
       const before = performance.now();
-      await this.drawAll();
+      await (this.#run.phase === "prior" ? this.drawPrior() : this.drawAll());
       usual = Math.min(RELAXED_WAIT_MS, usual * 1.5);
       wait = Math.min(LONGEST_WAIT_MS, Math.max(usual, TRAINING_SHARE * (performance.now() - before)));
     }
@@ -134,13 +148,22 @@ export class Pictures extends EventTarget {
   /** Asks for most at once, since a model that trains answers all that waits between two chunks of steps. */
   drawAll = latest(async () => {
     this.#fitted = null;
-    await Promise.all([this.drawSamples(), this.#drawReconstructions(), this.#drawCodes()]);
-    await Promise.all([this.drawPlane(), this.drawWalks()]);
+    await Promise.all([this.drawSamples(), this.#drawReconstructions(), this.#drawError(), this.#drawCodes()]);
+    await Promise.all([this.drawPlane(), this.drawWalks(), this.coded.drawAll()]);
+  });
+
+  /** What changes while only a prior over codes is in training. */
+  drawPrior = latest(async () => {
+    await Promise.all([this.drawSamples(), this.coded.drawCompletions()]);
   });
 
   drawSamples = latest(() =>
     this.#with(async (model) => {
       const { sampler, temperature, truncation, seed } = this.view;
+      if (this.#config && isCode(this.#config)) {
+        const { values } = await model.sample(SAMPLES, this.coded.sampling(model, SAMPLES));
+        return () => (this.samples = values);
+      }
       if (sampler !== "prior" && (this.#fitted?.model !== model || this.#fitted.kind !== sampler)) {
         if (!this.#encoded) return;
         await model.fitSampler(this.#encoded, sampler === "mixture" ? { kind: sampler, maxIterations: EM_ITERATIONS } : { kind: sampler });
@@ -190,20 +213,34 @@ export class Pictures extends EventTarget {
     });
   }
 
+  #drawError() {
+    return this.#with(async (model) => {
+      const judged = this.#judged;
+      if (!judged) return;
+      const { values, shape } = await model.reconstruct(judged);
+      await turn();
+      const { mseOverVariance } = reconstructionErrors(judged, { values, shape });
+      return () => (this.error = { mseOverVariance, digits: shape[0]! });
+    });
+  }
+
   #drawCodes() {
     return this.#with(async (model) => {
-      if (!this.#encoded) return;
-      const { labels } = this.#encoded;
-      const encoding = await model.encode(this.#encoded);
+      const digits = this.#encoded;
+      if (!digits) return;
+      const { labels } = digits;
+      const encoding = await model.encode(digits);
       const config = this.#config!; // there is a model, so there is a configuration
       await turn();
       const codes = new Codes(encoding, labels, config.latent.kind === "categorical" ? Number(config.latent["categories"]) : 0);
       await turn();
-      const findings = findingsOf(this.#run.history, codes.kl, config);
+      const usages = this.coded.usageOf(codes);
+      const findings = findingsOf(this.#run.history, codes.kl, usages, config);
       await turn();
       return () => {
         this.findings = findings;
         this.#take(codes);
+        this.coded.take(codes, digits, usages);
       };
     });
   }
@@ -237,22 +274,9 @@ export class Pictures extends EventTarget {
     });
   }
 
-  /** Asks the model, and keeps the answer only if it is still the model of the page. */
-  async #with(ask: (model: Vae) => Promise<(() => void) | undefined>): Promise<void> {
-    const { model, phase } = this.#run;
-    if (!model || phase === "failed") return;
-    try {
-      const keep = await ask(model);
-      if (model !== this.#run.model) return;
-      keep?.();
-      this.#onChange();
-    } catch (error) {
-      if (model === this.#run.model) this.#onFailure(error);
-    }
-  }
-
   #take(codes: Codes) {
     this.codes = codes;
+    if (codes.indices) return; // entries of a codebook lie on no plane
     const { plane } = this;
     const { kl } = codes;
     if (!this.#axesChosen && plane.axes.some((axis) => kl[axis]! < ACTIVE_NATS)) {

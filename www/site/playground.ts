@@ -63,6 +63,11 @@ export class Playground extends LitElement {
             <vae-diagram class="card wide" .studio=${studio}></vae-diagram>
             <vae-samples class="card samples" .studio=${studio}></vae-samples>
             <vae-curves class="card curves" .studio=${studio}></vae-curves>
+            <vae-prior class="card wide" .studio=${studio}></vae-prior>
+            <vae-codebook class="card half" .studio=${studio}></vae-codebook>
+            <vae-maps class="card half" .studio=${studio}></vae-maps>
+            <vae-usage class="card half" .studio=${studio}></vae-usage>
+            <vae-completion class="card half" .studio=${studio}></vae-completion>
             <vae-terms class="card wide" .studio=${studio}></vae-terms>
             <vae-classes class="card wide" .studio=${studio}></vae-classes>
             <vae-latent class="card wide" .studio=${studio}></vae-latent>

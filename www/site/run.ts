@@ -1,10 +1,12 @@
 /** One model and its training: building, starting, halting, and the figures it reports. Knows nothing of what is drawn. */
-import { Vae, type Controls, type StepEvent } from "reparam";
+import { ReparamError, Vae, type Controls, type StepEvent } from "reparam";
 import { modelOptions, type Config } from "./config";
 import { History } from "./history";
 import type { Digits } from "./mnist";
+import { PriorRun } from "./prior-run";
 
-export type Phase = "building" | "ready" | "training" | "failed";
+/** "prior": the prior over the model's codes is in training, and the model stands still. */
+export type Phase = "building" | "ready" | "training" | "prior" | "failed";
 
 /** Steps between two reports: several a second on the CPU, and the curve of a seed always has its points at the same steps. */
 export const LOG_EVERY = 10;
@@ -16,6 +18,7 @@ export class Run {
   phase: Phase = "building";
   model: Vae | null = null;
   history = new History();
+  prior = new PriorRun();
   /** The latest report of training. */
   report: StepEvent | null = null;
   stepsPerSecond = 0;
@@ -34,6 +37,16 @@ export class Run {
     return this.model?.step ?? 0;
   }
 
+  /** Whether the model or its prior is in training. */
+  get isMoving() {
+    return this.phase === "training" || this.phase === "prior";
+  }
+
+  /** Whether there is a learnt prior to draw from; while the first one trains, the core tells only by its steps. */
+  get hasPrior() {
+    return this.prior.step > 0 || this.model?.info.prior != null;
+  }
+
   /** A fresh model, at step 0. */
   build(config: Config): Promise<void> {
     return this.#replace(() => Vae.create(modelOptions(config)));
@@ -47,15 +60,16 @@ export class Run {
   }
 
   /** Resolves when the training it starts has ended, however it ended. */
-  async start(digits: Digits, config: Config, steps = ENDLESS): Promise<void> {
-    const model = this.model;
-    if (!model || this.#training) return;
-    this.phase = "training";
-    this.#abort = new AbortController();
-    this.#marks = [{ at: performance.now(), step: model.step }];
-    this.#training = this.#train(model, digits, config, steps, this.#abort.signal).finally(() => (this.#training = null));
-    this.#onChange();
-    await this.#training;
+  start(digits: Digits, config: Config, steps = ENDLESS): Promise<void> {
+    return this.#begin("training", (model, signal) => {
+      this.#marks = [{ at: performance.now(), step: model.step }];
+      return this.#train(model, digits, config, steps, signal);
+    });
+  }
+
+  /** The same of a training of the prior over the model's codes. */
+  startPrior(digits: Digits, config: Config): Promise<void> {
+    return this.#begin("prior", (model, signal) => this.prior.train(model, digits, config, signal, this.#onChange));
   }
 
   /** Resolves when the model stands still. */
@@ -69,12 +83,39 @@ export class Run {
     await this.model?.set(values);
   }
 
+  /** One training at a time. */
+  async #begin(phase: "training" | "prior", train: (model: Vae, signal: AbortSignal) => Promise<void>): Promise<void> {
+    const model = this.model;
+    if (!model || this.#training) return;
+    this.phase = phase;
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    this.#training = this.#end(train(model, signal), signal).finally(() => (this.#training = null));
+    this.#onChange();
+    await this.#training;
+  }
+
+  /** However it ended: what was not asked for is told. An option that is refused leaves the model as it was. */
+  async #end(training: Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await training;
+    } catch (error) {
+      if (!signal.aborted) {
+        if (!(error instanceof ReparamError && error.code === "invalid-option")) return this.#fail(error);
+        this.#onFailure(error);
+      }
+    }
+    this.phase = "ready";
+    this.#onChange();
+  }
+
   async #replace(make: () => Promise<Vae>): Promise<void> {
     await this.halt();
     const old = this.model;
     this.model = null;
     this.phase = "building";
     this.history = new History();
+    this.prior = new PriorRun();
     this.report = null;
     this.stepsPerSecond = 0;
     this.#onChange();
@@ -90,23 +131,16 @@ export class Run {
 
   async #train(model: Vae, { train, test }: Digits, config: Config, steps: number, signal: AbortSignal): Promise<void> {
     const { batchSize, learningRate } = config;
-    try {
-      for await (const event of model.train(train, { steps, batchSize, learningRate, logEvery: LOG_EVERY, validation: test, signal })) {
-        if (event.kind === "step") {
-          this.report = event;
-          this.history.add(event.step, event);
-          this.#measure(event.step);
-        } else if (event.validation) {
-          this.history.heldOut.push({ step: event.step, epoch: event.epoch, ...event.validation });
-        }
-        this.#onChange();
+    for await (const event of model.train(train, { steps, batchSize, learningRate, logEvery: LOG_EVERY, validation: test, signal })) {
+      if (event.kind === "step") {
+        this.report = event;
+        this.history.add(event.step, event);
+        this.#measure(event.step);
+      } else if (event.validation) {
+        this.history.heldOut.push({ step: event.step, epoch: event.epoch, ...event.validation });
       }
-      this.phase = "ready";
-    } catch (error) {
-      if (!signal.aborted) return this.#fail(error);
-      this.phase = "ready";
+      this.#onChange();
     }
-    this.#onChange();
   }
 
   #measure(step: number) {

@@ -1,5 +1,5 @@
 /** The options inside a saved model: a .safetensors file opens with a u64 length and that many bytes of JSON, whose `__metadata__` holds text. */
-import { SECTIONS, type Section } from "./catalogue";
+import { PRIOR_STEPS, SECTIONS, type Section } from "./catalogue";
 import type { Choice, Config } from "./config";
 import { SIDE } from "./digits";
 
@@ -9,6 +9,8 @@ const KEY = "reparam.1";
 interface Saved {
   options?: Record<string, unknown>;
   controls?: Record<string, number>;
+  /** The prior over its codes, where one was learnt. */
+  prior?: { options?: unknown } | null;
 }
 
 /** Whose the live controls are that are not the objective's. */
@@ -18,7 +20,7 @@ export class NotForDigits extends Error {}
 
 /** What of the configuration the file states; damage is left for the core to find and to tell. */
 export function savedConfig(bytes: Uint8Array): Partial<Config> {
-  const { options = {}, controls = {} } = readSaved(bytes);
+  const { options = {}, controls = {}, prior: learnt } = readSaved(bytes);
   const { height, width, channels } = (options["input"] ?? { height: SIDE, width: SIDE, channels: 1 }) as Record<string, unknown>;
   if (height !== SIDE || width !== SIDE || channels !== 1) throw new NotForDigits(`input ${JSON.stringify(options["input"])}, expected an image of 28 × 28 × 1`);
   const found: Partial<Config> = {};
@@ -30,6 +32,7 @@ export function savedConfig(bytes: Uint8Array): Partial<Config> {
   const { classes, dropout = 0.1 } = { ...(options["condition"] as Record<string, number> | undefined) };
   found.condition = classes === 10 ? { kind: "class", dropout } : { kind: "none" };
   found.ema = typeof options["ema"] === "number" ? { kind: "average", decay: options["ema"] } : { kind: "none" };
+  if (isChoice(learnt?.options)) found.codePrior = { ...learnt.options, steps: PRIOR_STEPS };
   found.balance ??= { kind: "constant" };
   for (const [name, value] of Object.entries(controls)) {
     const owner = found[OWNERS[name] ?? "objective"];

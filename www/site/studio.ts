@@ -1,6 +1,6 @@
 /** The state of the page and everything a visitor can do to it. The parts show it and call it; it never touches the document's tree. */
 import { FALLBACK, readCatalogue, type Catalogue, type Section, type Value } from "./catalogue";
-import { defaultChoice, fits, variantOf, type Backend, type Choice, type Config } from "./config";
+import { defaultChoice, fits, variantOf, type Backend, type Choice, type Config, type Preset } from "./config";
 import { explain, type Failure } from "./failure";
 import { digitsFor } from "./levels";
 import { loadDigits, type Digits } from "./mnist";
@@ -83,10 +83,24 @@ export class Studio extends EventTarget {
     void this.#inTurn(() => this.run.halt());
   }
 
+  /** Trains the prior over the model's codes; the model stands still meanwhile. */
+  trainPrior() {
+    this.failure = null;
+    void this.#inTurn(async () => {
+      if (this.#wantsTraining || !this.#seen || this.run.isMoving) return;
+      void this.run.startPrior(this.#seen, this.config);
+      void this.pictures.follow();
+    });
+  }
+
+  pausePrior() {
+    void this.#inTurn(() => this.run.halt());
+  }
+
   /** One chunk of steps. */
   step() {
     void this.#inTurn(async () => {
-      if (this.#wantsTraining || !this.#seen) return;
+      if (this.#wantsTraining || !this.#seen || this.run.isMoving) return;
       const trained = this.run.start(this.#seen, this.config, LOG_EVERY);
       void this.pictures.follow();
       await trained;
@@ -100,7 +114,10 @@ export class Studio extends EventTarget {
 
   choose(section: Section, kind: string) {
     const variant = variantOf(this.catalogue, section, kind);
-    if (variant) void this.#propose(section, { [section]: defaultChoice(variant) });
+    if (!variant) return;
+    const change = { [section]: defaultChoice(variant) };
+    if (section === "codePrior") this.#adopt(change);
+    else void this.#propose(section, change);
   }
 
   /** Takes what was refused, together with what makes the core take it. */
@@ -114,16 +131,22 @@ export class Studio extends EventTarget {
     const parameter = variantOf(this.catalogue, section, this.config[section].kind)?.parameters.find((p) => p.name === name);
     if (!parameter || !fits(value, parameter)) return;
     const choice: Choice = { ...this.config[section], [name]: value };
+    if (section === "codePrior") return this.#adopt({ [section]: choice });
     if (!parameter.live) return void this.#propose(section, { [section]: choice });
     this.#adopt({ [section]: choice });
     const controls = section === "balance" ? { balance: { [name]: value as number | string } } : { [name]: Number(value) };
     this.run.control(controls).catch((error: unknown) => this.#fail(error));
   }
 
-  applyPreset(encoder: string, size: number) {
-    const variant = variantOf(this.catalogue, "encoder", encoder);
-    const latent = variantOf(this.catalogue, "latent", "gaussian");
-    if (variant && latent) this.#rebuildWith({ encoder: defaultChoice(variant), latent: { ...defaultChoice(latent), size } });
+  /** What stands in the way of a preset is put back to its first kind. */
+  async applyPreset({ encoder, latent, learningRate, batchSize }: Preset) {
+    const whole = (section: Section, choice: Choice): Choice => {
+      const variant = variantOf(this.catalogue, section, choice.kind);
+      return variant ? { ...defaultChoice(variant), ...choice } : choice;
+    };
+    const change = { encoder: whole("encoder", encoder), latent: whole("latent", latent), learningRate, batchSize };
+    const refusal = await refusalOf({ ...this.config, ...change }, "latent", this.catalogue);
+    this.#rebuildWith(refusal?.remedy ?? change);
   }
 
   setSeed(seed: number) {
@@ -134,19 +157,35 @@ export class Studio extends EventTarget {
     this.#rebuildWith({ backend });
   }
 
-  /** The optimiser's settings hold from the next step on, for the same model. */
+  /** The optimiser's settings hold from the next step on, for the same model; for its prior from the next training on. */
   setOptimiser(change: Partial<Pick<Config, "learningRate" | "batchSize">>) {
     this.#adopt(change);
+    if (this.run.phase === "prior") return;
     void this.#inTurn(async () => {
       await this.run.halt();
       await this.#start();
     });
   }
 
-  /** What can be chosen about the samples; the model stays. */
+  /** What can be chosen about the samples; the model stays. Completions are drawn likewise. */
   viewSamples(change: Partial<View>) {
     Object.assign(this.pictures.view, change);
-    void this.pictures.drawSamples();
+    void this.pictures.drawPrior();
+    this.#changed();
+  }
+
+  /** What can be chosen about digits of which half is kept. */
+  viewCompletions(change: Partial<View>) {
+    Object.assign(this.pictures.view, change);
+    void this.pictures.coded.drawCompletions();
+    this.#changed();
+  }
+
+  /** Which codebook is in sight. */
+  viewBook(level: number) {
+    this.pictures.view.level = level;
+    this.pictures.coded.select(null);
+    void this.pictures.coded.drawBook();
     this.#changed();
   }
 

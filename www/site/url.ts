@@ -1,6 +1,6 @@
 /** A configuration as a query string and back: `?encoder=mlp&encoder.hidden=400&latent=gaussian&latent.size=2&…&seed=0`. */
 import { SECTIONS, type Catalogue, type Parameter, type Section, type Value } from "./catalogue";
-import { BACKENDS, NUMBERS, defaultChoice, defaultConfig, fits, variantOf, type Backend, type Choice, type Config } from "./config";
+import { BACKENDS, NUMBERS, defaultChoice, defaultConfig, fits, isCode, variantOf, type Backend, type Choice, type Config } from "./config";
 
 /** Kinds that need no word: what is not in the address is these. */
 const LEFT_OUT: Partial<Record<Section, string>> = { balance: "constant", flow: "none", prior: "standard", condition: "none", ema: "none" };
@@ -9,7 +9,7 @@ export function writeQuery(config: Config): URLSearchParams {
   const query = new URLSearchParams();
   for (const section of SECTIONS) {
     const { kind, ...parameters } = config[section];
-    if (LEFT_OUT[section] === kind) continue;
+    if (LEFT_OUT[section] === kind || (section === "codePrior" && !isCode(config))) continue;
     query.set(section, kind);
     for (const [name, value] of Object.entries(parameters)) query.set(`${section}.${name}`, String(value));
   }

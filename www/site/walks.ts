@@ -16,16 +16,36 @@ export interface Points {
   shape: number[];
 }
 
+/** indices: (n, places). */
+export interface Replaced {
+  indices: Float32Array;
+  shape: number[];
+}
+
 export interface Told {
   labels?: number | number[];
 }
 
 /** From the code of one class's first digit to another's; a conditional model is told the nearer one's class. */
-export function walkBetween(codes: Codes, { from, to }: View, config: Config): { points: Points; told: Told } {
-  const kind = hasPlane(config) ? "slerp" : "lerp"; // probabilities and codes lie on no sphere
-  const points = path(codes.ofLabel(from), codes.ofLabel(to), WALK, { kind });
+export function walkBetween(codes: Codes, { from, to }: View, config: Config): { points: Points | Replaced; told: Told } {
+  const kind = hasPlane(config) ? "slerp" : "lerp"; // probabilities lie on no sphere
+  const points = codes.indices
+    ? replaced(codes.indicesAt(codes.firstOf(from)), codes.indicesAt(codes.firstOf(to)))
+    : path(codes.ofLabel(from), codes.ofLabel(to), WALK, { kind });
   const labels = Array.from({ length: WALK }, (_, i) => (i < WALK / 2 ? from : to));
   return { points, told: isConditional(config) ? { labels } : {} };
+}
+
+/** Codes of a codebook in which, place by place, those of `to` take the place of those of `from`. */
+function replaced(from: Float32Array, to: Float32Array): Replaced {
+  const places = from.length;
+  const indices = new Float32Array(WALK * places);
+  for (let i = 0; i < WALK; i++) {
+    const done = Math.round((i * places) / (WALK - 1));
+    indices.set(from, i * places);
+    indices.set(to.subarray(0, done), i * places);
+  }
+  return { indices, shape: [WALK, places] };
 }
 
 /** The dimensions with most KL, a row for each, through `base`. */

@@ -3,6 +3,7 @@ import { html, noChange, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import type { Parameter, Section, Value } from "../catalogue";
 import { variantOf } from "../config";
+import { endsInGrid } from "../grid";
 import { CLASSES } from "../levels";
 import { Part } from "../part";
 import { parse } from "../url";
@@ -22,7 +23,8 @@ export abstract class Controls extends Part {
 
   protected parametersOf(section: Section): Parameter[] {
     const { catalogue, config } = this.studio;
-    return variantOf(catalogue, section, config[section].kind)?.parameters ?? [];
+    const parameters = variantOf(catalogue, section, config[section].kind)?.parameters ?? [];
+    return section === "latent" && endsInGrid(config) ? parameters.filter(({ name }) => name !== "positions") : parameters; // the grid has as many as it has
   }
 
   /** The kinds of a section as a list to choose from. */

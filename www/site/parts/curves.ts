@@ -4,6 +4,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { beta, isBetaLoss } from "../config";
 import { bound } from "../formulas";
+import { placesOf } from "../grid";
 import type { Figures, History } from "../history";
 import { colour } from "../palette";
 import { Part } from "../part";
@@ -26,6 +27,7 @@ export class Curves extends Part {
 
   protected override render() {
     const { history } = this.studio.run;
+    const { grid } = this.studio.pictures.coded;
     return html`
       <header>
         <h2>${t("curves.title")}</h2>
@@ -33,7 +35,7 @@ export class Curves extends Part {
         <p class="formula">${bound}</p>
       </header>
       <div class="plot" role="img" aria-label=${this.#summary(history)}></div>
-      ${this.#table(history)}
+      ${this.#table(history)} ${grid ? html`<p class="note">${t("curves.codes", { places: placesOf(grid), codes: grid.codes, nats: number(placesOf(grid) * Math.log(grid.codes), 1) })}</p>` : ""}
     `;
   }
 

@@ -1,8 +1,9 @@
-/** The model as it is wired: a digit, the encoder's layers, q(z|x), z, the decoder's layers, the digit that comes back. */
+/** The model as it is wired: a digit, the encoder's layers, q(z|x), z, or the codes that stand for it, the decoder's layers, the digit that comes back. */
 import { html, type TemplateResult } from "lit";
 import { latentSize, type Config } from "../config";
 import { SIDE, drawDigits } from "../digits";
-import { reparameterisation } from "../formulas";
+import { quantisation, reparameterisation } from "../formulas";
+import { codeGrid, placesOf, sidesOf } from "../grid";
 import { Part } from "../part";
 import { number, t } from "../words";
 import "./diagram.css";
@@ -22,24 +23,26 @@ export class Diagram extends Part {
     const { config } = this.studio;
     const encoder = encoderLayers(config);
     const size = latentSize(config);
+    const grid = codeGrid(config);
+    const layers = encoder.map(({ label, depth }) => (depth ? `${label} × ${depth}` : label)).join(", ");
     return html`
       <figure>
-        <div class="row" role="img" aria-label=${t("diagram.label", { layers: encoder.map(({ label, depth }) => (depth ? `${label} × ${depth}` : label)).join(", "), size })}>
+        <div class="row" role="img" aria-label=${grid ? t("diagram.labelCodes", { layers, places: placesOf(grid), codes: grid.codes }) : t("diagram.label", { layers, size })}>
           ${this.#digit("x", "input")}
           <div class="tower encoder">${encoder.map(bar)}</div>
           <div class="code">
             <div class="layer">
-              <div class="moments"><i>μ</i><i>σ</i></div>
-              <small>q(z|x)</small>
+              <div class="moments">${grid ? html`<i>e</i><i>k</i>` : html`<i>μ</i><i>σ</i>`}</div>
+              <small>${grid ? `1 … ${number(grid.codes)}` : "q(z|x)"}</small>
             </div>
-            ${bar({ units: size, label: `z ${number(size)}` })}
+            ${grid ? bar({ units: placesOf(grid), label: `k ${number(placesOf(grid))}` }) : bar({ units: size, label: `z ${number(size)}` })}
           </div>
           <div class="tower decoder">${[...encoder].reverse().map(bar)}</div>
           ${this.#digit("x̂", "output")}
         </div>
         <figcaption>
-          <p>${t("diagram.text")}</p>
-          <p class="formula">${reparameterisation}</p>
+          <p>${t(grid ? "diagram.textCodes" : "diagram.text")}</p>
+          <p class="formula">${grid ? quantisation : reparameterisation}</p>
           <button class="chip" @click=${this.#next}>${t("diagram.next")}</button>
         </figcaption>
       </figure>
@@ -69,15 +72,12 @@ export class Diagram extends Part {
 /** A bar whose height grows with the logarithm of the layer's size. */
 const bar = ({ units, label, depth }: Layer) => html`<div class="layer" style="--height: ${Math.round(14 + 9 * Math.log2(units))}px"><b></b><small>${label}${depth ? html`<br />×${depth}` : ""}</small></div>`;
 
-function encoderLayers({ encoder }: Config): Layer[] {
+function encoderLayers(config: Config): Layer[] {
+  const { encoder } = config;
   const list = (name: string) => (Array.isArray(encoder[name]) ? encoder[name] : []);
-  const at = (name: string, layer: number) => Number(Array.isArray(encoder[name]) ? encoder[name][layer] : encoder[name]);
   const layers: Layer[] = [{ units: SIDE * SIDE, label: encoder["channels"] ? `${SIDE}²` : number(SIDE * SIDE) }];
-  let side = SIDE;
-  list("channels").forEach((depth, layer) => {
-    side = encoder.kind === "residual" ? Math.ceil(side / 2) : Math.floor((side + 2 * at("padding", layer) - at("kernel", layer)) / at("stride", layer)) + 1;
-    layers.push({ units: side * side * depth, label: `${side}²`, depth });
-  });
+  const channels = list("channels");
+  sidesOf(config).forEach((side, layer) => layers.push({ units: side * side * channels[layer]!, label: `${side}²`, depth: channels[layer]! }));
   for (const units of list("hidden")) layers.push({ units, label: number(units) });
   return layers;
 }

@@ -1,9 +1,10 @@
 /** Held-out digits through the model and back: each row of digits stands above the row of what came back. */
-import { html } from "lit";
+import { html, nothing } from "lit";
+import { isCode } from "../config";
 import { SIDE, drawDigits } from "../digits";
-import { reconstruction } from "../formulas";
+import { codeReconstruction, reconstruction } from "../formulas";
 import { Part } from "../part";
-import { t } from "../words";
+import { number, t } from "../words";
 import { Painting } from "./painting";
 
 const COLUMNS = 10;
@@ -13,14 +14,16 @@ export class Reconstructions extends Part {
   #painting = new Painting();
 
   protected override render() {
+    const { error } = this.studio.pictures;
     return html`
       <header>
         <h2>${t("reconstructions.title")}</h2>
         <p>${t("reconstructions.text")}</p>
-        <p class="formula">${reconstruction}</p>
+        <p class="formula">${isCode(this.studio.config) ? codeReconstruction : reconstruction}</p>
       </header>
       <canvas class="digits" data-testid="recon" role="img" aria-label=${t("reconstructions.label")} width="298" height="118"></canvas>
       <p class="note">${t("reconstructions.rows")}</p>
+      ${error ? html`<p class="note">${t("reconstructions.error", { error: number(error.mseOverVariance, 3), n: error.digits })}</p>` : nothing}
     `;
   }
 

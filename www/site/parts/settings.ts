@@ -1,7 +1,7 @@
 /** What is trained: the choices that everyone meets, made from the catalogue. The others fold away below. */
 import { html, noChange, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
-import { BACKENDS, NUMBERS, PRESETS, beta, isBetaLoss, type Backend } from "../config";
+import { BACKENDS, NUMBERS, PRESETS, beta, isBetaLoss, isCode, isPreset, type Backend } from "../config";
 import { betaLoss, likelihoods } from "../formulas";
 import { parse } from "../url";
 import { number, plainNumber, t } from "../words";
@@ -16,15 +16,15 @@ const BETA_MAX = 10;
 export class Settings extends Controls {
   protected override render() {
     const { config } = this.studio;
-    const { encoder, latent } = config;
     return html`
       <h2>${t("settings.title")}</h2>
       <div class="presets" role="group" aria-label=${t("settings.presets")}>
         ${PRESETS.map(
           (preset) => html`<button
             class="chip"
-            aria-pressed=${encoder.kind === preset.encoder && latent.kind === "gaussian" && latent["size"] === preset.latent}
-            @click=${() => this.studio.applyPreset(preset.encoder, preset.latent)}
+            data-testid="preset-${preset.name}"
+            aria-pressed=${isPreset(config, preset)}
+            @click=${() => this.studio.applyPreset(preset)}
           >
             ${t(`preset.${preset.name}`)}
           </button>`,
@@ -118,6 +118,7 @@ export class Settings extends Controls {
 
   #beta(): TemplateResult {
     const { config } = this.studio;
+    if (isCode(config)) return html`<p class="note">${t("settings.betaOfCodes")}</p>`;
     const value = beta(config);
     return html`<label class="field slider"
         ><span>${t("parameter.beta")} <output>${number(value, 1)}</output></span>

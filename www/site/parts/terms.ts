@@ -103,7 +103,7 @@ function options(width: number): uPlot.Options {
   return {
     width,
     height: HEIGHT,
-    padding: [6, 8, 0, 0],
+    padding: [6, 22, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: { x: { time: false } },

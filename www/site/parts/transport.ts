@@ -12,7 +12,7 @@ export class Transport extends Part {
   protected override render() {
     const { studio } = this;
     const { run, config, digits } = studio;
-    const ready = digits !== null && run.model !== null && run.phase !== "failed";
+    const ready = digits !== null && run.model !== null && run.phase !== "failed" && run.phase !== "prior";
     const epoch = (run.step * config.batchSize) / TRAINING_DIGITS;
     return html`
       <div class="transport-keys" role="group" aria-label=${t("transport.label")}>
@@ -70,6 +70,7 @@ export class Transport extends Part {
     if (run.phase === "failed" || failure) return t("state.failed");
     if (run.phase === "building") return t("state.building");
     if (!digits) return t("state.loading", { share: number(Math.round(100 * loaded)) });
+    if (run.phase === "prior") return t("state.prior");
     return run.phase === "training" ? t("state.training") : t("state.ready");
   }
 }

@@ -1,6 +1,7 @@
-/** A walk between the codes of two held-out digits, along the sphere. */
-import { html } from "lit";
+/** A walk between the codes of two held-out digits: along the sphere, straight through probabilities, place by place through codes of a codebook. */
+import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
+import { hasPlane, isCode } from "../config";
 import { drawDigits } from "../digits";
 import { slerp } from "../formulas";
 import { Part } from "../part";
@@ -13,11 +14,12 @@ export class Walk extends Part {
   #painting = new Painting();
 
   protected override render() {
+    const { config } = this.studio;
     return html`
       <header>
         <h2>${t("walk.title")}</h2>
-        <p>${t("walk.text")}</p>
-        <p class="formula">${slerp}</p>
+        <p>${t(isCode(config) ? "walk.textCodes" : hasPlane(config) ? "walk.text" : "walk.textStraight")}</p>
+        ${hasPlane(config) ? html`<p class="formula">${slerp}</p>` : nothing}
       </header>
       <canvas class="digits" data-testid="walk" role="img" aria-label=${t("walk.label", { n: WALK })} width="298" height="28"></canvas>
       <div class="pair">${this.#end("from", t("walk.from"))} ${this.#end("to", t("walk.to"))}</div>
