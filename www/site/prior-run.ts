@@ -1,7 +1,7 @@
 /** The training of a prior over the codes of one model, and the figures it reports. The model stands still meanwhile. */
 import type { Vae } from "reparam";
 import { priorOptions, type Config } from "./config";
-import { pick, type Digits } from "./mnist";
+import { pick, type DigitSet, type Digits } from "./mnist";
 import { LOG_EVERY } from "./run";
 
 /** Held-out digits whose codes are judged, and after how many steps. */
@@ -27,7 +27,6 @@ export class PriorRun {
   async train(model: Vae, { train, test }: Digits, config: Config, signal: AbortSignal, onChange: () => void): Promise<void> {
     const { prior, steps } = priorOptions(config);
     const { batchSize, learningRate } = config;
-    const judged = pick(test, Array.from({ length: Math.min(HELD_OUT, test.labels.length) }, (_, i) => i));
     this.from = this.step = model.info.prior?.step ?? 0;
     this.goal = this.from + steps;
     for await (const event of model.trainPrior(train, { prior, steps, batchSize, learningRate, logEvery: LOG_EVERY, signal })) {
@@ -37,9 +36,15 @@ export class PriorRun {
       this.training.push({ step: event.step, bits: event.bitsPerCode });
       onChange();
       if (event.step % HELD_OUT_EVERY !== 0 && event.step !== this.goal) continue;
-      this.heldOut.push({ step: event.step, bits: (await model.evaluatePrior(judged)).bitsPerCode });
+      await this.judge(model, test, event.step);
       onChange();
     }
+  }
+
+  /** What codes of held-out digits cost at present. */
+  async judge(model: Vae, test: DigitSet, step: number): Promise<void> {
+    const judged = pick(test, Array.from({ length: Math.min(HELD_OUT, test.labels.length) }, (_, i) => i));
+    this.heldOut.push({ step, bits: (await model.evaluatePrior(judged)).bitsPerCode });
   }
 
   /** Another network took the place of the one there was. */

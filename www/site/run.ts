@@ -83,6 +83,12 @@ export class Run {
     await this.model?.set(values);
   }
 
+  /** Of a model that came with a prior: what it was worth where it left off. */
+  async judgePrior({ test }: Digits): Promise<void> {
+    const { model } = this;
+    if (model?.info.prior) await this.prior.judge(model, test, model.info.prior.step);
+  }
+
   /** One training at a time. */
   async #begin(phase: "training" | "prior", train: (model: Vae, signal: AbortSignal) => Promise<void>): Promise<void> {
     const model = this.model;

@@ -216,6 +216,7 @@ export class Studio extends EventTarget {
       await this.#see();
       this.pictures.clear(config);
       void this.pictures.drawAll();
+      if (this.#seen) await this.run.judgePrior(this.#seen);
     });
   }
 
