@@ -147,6 +147,7 @@ test("a prior can be paused, another network takes its place, and the address an
   const chosen = await playground.config();
   assert.deepEqual(chosen.codePrior, { kind: "transformer", width: 8, heads: 2, layers: 1, steps: 20 });
   assert.deepEqual(await page.evaluate(() => { const { kind, step } = document.querySelector("vae-settings").studio.run.model.info.prior; return { kind, step }; }), { kind: "transformer", step: 20 });
+  const judged = await figure(playground, "bits-held-out");
   const bytes = await page.evaluate(async () => Array.from(await document.querySelector("vae-settings").studio.save()));
   await page.reload();
   await playground.ready();
@@ -154,6 +155,7 @@ test("a prior can be paused, another network takes its place, and the address an
   await page.evaluate((bytes) => document.querySelector("vae-settings").studio.load(Uint8Array.from(bytes)), bytes);
   await page.waitForFunction(() => document.querySelector("vae-settings").studio.pictures.coded.completions);
   assert.deepEqual({ ...(await playground.config()).codePrior, steps: 20 }, chosen.codePrior);
+  assert.equal(await figure(playground, "bits-held-out"), judged, "it is worth what it was");
   await playground.isQuiet();
   await page.close();
 });
