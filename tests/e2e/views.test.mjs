@@ -94,9 +94,11 @@ test("no task of the page is longer than 50 ms while a conditional model trains 
   await page.close();
 });
 
-for (const kind of ["vq", "fsq"])
+const TWO_GRIDS = { encoder: "conv", "encoder.channels": "8", "encoder.hidden": "" };
+
+for (const kind of ["vq", "vq2", "fsq"])
   test(`a model of codes (${kind}) is shown by its samples and its walk, without what only a Gaussian has`, TIMEOUT, async () => {
-    const playground = await site.open({ latent: kind, ...(kind === "vq" && { "latent.codes": "16", "latent.size": "4" }) });
+    const playground = await site.open({ latent: kind, ...(kind === "vq2" && TWO_GRIDS), ...(kind.startsWith("vq") && { "latent.codes": "16", "latent.size": "4" }) });
     await playground.step();
     assert.ok(distinct(await playground.tiles("samples", 8)) > 8);
     assert.ok((await playground.tiles("walk", 10)).length >= 10);

@@ -1,7 +1,7 @@
 /** Everything that decides a run. Two pages with the same configuration draw the same curve on the same backend. */
 import type { CodePriorOptions, VaeOptions } from "reparam";
 import { SECTIONS, type Catalogue, type Parameter, type Section, type Value, type Variant } from "./catalogue";
-import { codeGrid, endsInGrid } from "./grid";
+import { codeGrid, endsInGrid, placesOf } from "./grid";
 
 /** An option object of the package: its kind and that kind's parameters. */
 export type Choice = { kind: string } & { [parameter: string]: Value };
@@ -65,6 +65,7 @@ export function latentSize(config: Config): number {
   const of = (name: string) => Number(latent[name]);
   if (latent.kind === "categorical") return of("variables") * of("categories");
   const grid = codeGrid(config);
+  if (grid && latent.kind === "vq2") return placesOf(grid) * of("size");
   if (grid) return grid.rows * grid.cols * (latent.kind === "vq" ? of("size") : (latent["levels"] as readonly number[]).length);
   return latent.kind === "ladder" ? of("lower") + of("upper") : of("size");
 }
@@ -76,7 +77,7 @@ export function isPlain({ latent, flow, prior }: Config): boolean {
 
 /** Whether z is entries of a codebook or a grid: it has no law of its own for each dimension. */
 export function isCode({ latent }: Config): boolean {
-  return latent.kind === "vq" || latent.kind === "fsq";
+  return ["vq", "vq2", "fsq"].includes(latent.kind);
 }
 
 /** Whether the code is a point that may move: probabilities and entries of a codebook are none. */

@@ -1,9 +1,9 @@
 /** Controls made from the catalogue: a list of kinds, a field for each parameter, and what the core would not take, told beside them. */
 import { html, noChange, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
-import type { Parameter, Section, Value } from "../catalogue";
+import type { Parameter, Section, Value, Variant } from "../catalogue";
 import { variantOf } from "../config";
-import { endsInGrid } from "../grid";
+import { endsInEvenGrid, endsInGrid } from "../grid";
 import { CLASSES } from "../levels";
 import { Part } from "../part";
 import { parse } from "../url";
@@ -30,10 +30,11 @@ export abstract class Controls extends Part {
   /** The kinds of a section as a list to choose from. */
   protected kinds(section: Section, label: string): TemplateResult {
     const { catalogue, config } = this.studio;
+    const isOffered = ({ kind }: Variant) => kind !== "vq2" || kind === config[section].kind || endsInEvenGrid(config);
     return html`<label class="field"
         ><span>${label}</span>
         <select data-testid="kind-${section}" @change=${(event: Event) => this.studio.choose(section, (event.target as HTMLSelectElement).value)}>
-          ${catalogue[section].map(({ kind }) => html`<option value=${kind} .selected=${live(kind === config[section].kind)}>${kindWord(section, kind).name}</option>`)}
+          ${catalogue[section].filter(isOffered).map(({ kind }) => html`<option value=${kind} .selected=${live(kind === config[section].kind)}>${kindWord(section, kind).name}</option>`)}
         </select></label
       >
       ${this.refusal(section)}`;
