@@ -11,7 +11,7 @@ use crate::vae::options::Input;
 
 const HIDDEN: Parameter = Parameter::integer("hidden", Default::List(&[]), 1, 1 << 16).of_kind(Kind::Integers);
 const ACTIVATION: Parameter = Parameter::choice("activation", "relu", ACTIVATIONS);
-/// Of convolutions. Smooth, because rectified units of these nets die by the half within the first hundred steps of Adam, which ones being
+/// Of convolutions. Smooth, because rectified units of these nets die by the half within the first epoch of Adam, which ones being
 /// decided by rounding, and what is left ends several nats behind (README.md, "Measured").
 const CONV_ACTIVATION: Parameter = Parameter { default: Default::Text("silu"), ..ACTIVATION };
 const CHANNELS: Parameter = Parameter::integer("channels", Default::Required, 1, 4096).of_kind(Kind::Integers);
