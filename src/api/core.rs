@@ -149,6 +149,24 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Begins a training, of the model or of the prior over its codes.
+    async fn start(&self, data: JsValue, options: JsValue, validation: JsValue, is_prior: bool) -> Result<(), JsValue> {
+        let mut taken = self.take()?;
+        let session = taken.session();
+        let given = Given::read("data", &data)?;
+        let data = given.check("data", session)?;
+        let options = to_json("", &options)?;
+        let held_out = Given::optional("validation", &validation)?;
+        let held_out = held_out.as_ref().map(|given| given.check("validation", session)).transpose()?;
+        let begun = match is_prior {
+            false => session.begin(&data, &options, held_out.as_ref()).await,
+            true => session.begin_prior(&data, &options, held_out.as_ref()).await,
+        };
+        begun.map_err(thrown)
+    }
+}
+
 #[wasm_bindgen]
 impl Core {
     /// A model with fresh weights. Everything is checked before anything is allocated.
@@ -180,27 +198,13 @@ impl Core {
 
     /// `data` and `validation`: `{ values, shape, labels? }`.
     pub async fn begin(&self, data: JsValue, options: JsValue, validation: JsValue) -> Result<(), JsValue> {
-        let mut taken = self.take()?;
-        let session = taken.session();
-        let given = Given::read("data", &data)?;
-        let data = given.check("data", session)?;
-        let options = to_json("", &options)?;
-        let held_out = Given::optional("validation", &validation)?;
-        let held_out = held_out.as_ref().map(|given| given.check("validation", session)).transpose()?;
-        session.begin(&data, &options, held_out.as_ref()).await.map_err(thrown)
+        self.start(data, options, validation, false).await
     }
 
     /// The same for the prior over the model's codes; `options` may have `prior` and `seed`.
     #[wasm_bindgen(js_name = beginPrior)]
     pub async fn begin_prior(&self, data: JsValue, options: JsValue, validation: JsValue) -> Result<(), JsValue> {
-        let mut taken = self.take()?;
-        let session = taken.session();
-        let given = Given::read("data", &data)?;
-        let data = given.check("data", session)?;
-        let options = to_json("", &options)?;
-        let held_out = Given::optional("validation", &validation)?;
-        let held_out = held_out.as_ref().map(|given| given.check("validation", session)).transpose()?;
-        session.begin_prior(&data, &options, held_out.as_ref()).await.map_err(thrown)
+        self.start(data, options, validation, true).await
     }
 
     /// `{ events, done }` of about `budgetMs` of whichever training runs.
