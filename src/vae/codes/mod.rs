@@ -12,9 +12,9 @@ pub use grid::CodeGrid;
 use crate::error::{Error, Result};
 use crate::expr::{Scalar, Unary, constant, input};
 use crate::fields::{Default, Fields, Parameter};
-use crate::graph::{Edge, Graph};
+use crate::graph::Graph;
 use crate::ops;
-use crate::vae::terms::{Draw, Posterior};
+use crate::vae::terms::{Draw, Posterior, repeat};
 
 /// The vectors of an encoder that ends in no grid.
 pub const POSITIONS: Parameter = Parameter::integer("positions", Default::Absent, 1, 4096);
@@ -60,14 +60,16 @@ impl Positions {
     }
 }
 
-/// The draw of a code that is certain: q puts all its mass on it, so under the uniform prior KL(q ‖ p) = `nats`, for each example the
-/// logarithm of the number of its possible codes, and the ELBO with it is a bound.
-pub fn certain(g: &mut Graph, q: &Posterior, z: Edge, nats: f64) -> Result<Draw> {
+/// k draws of codes that are certain: q puts all its mass on them, so under the uniform prior KL(q ‖ p) is for each example the logarithm of
+/// the number of its possible codes, places·log(codes), and the ELBO with it is a bound.
+pub fn certain(g: &mut Graph, q: &Posterior, grid: &CodeGrid, k: usize) -> Result<Draw> {
+    let z = repeat(g, q.mean, k)?;
+    let nats = grid.places() as f64 * (grid.codes as f64).ln();
     let rows = g.shape(z).dims()[0];
     let first = ops::slice(g, q.mean, 1, 0, 1)?;
     let first = ops::stop_gradient(g, first)?;
     let first = ops::map_to(g, [g.shape(q.mean).dims()[0], 1], input(0) * constant(0.0), &[first])?;
-    let first = crate::vae::terms::repeat(g, first, rows / g.shape(q.mean).dims()[0])?;
+    let first = repeat(g, first, rows / g.shape(q.mean).dims()[0])?;
     let log_q = ops::reshape(g, first, [rows])?;
     let kl = ops::map(g, input(0) + nats, &[log_q])?;
     let log_p = ops::neg(g, kl)?;

@@ -15,7 +15,7 @@ use crate::vae::codes::estimator::straight_through;
 use crate::vae::codes::{CodeGrid, POSITIONS, Positions, certain, uniform_place, usage};
 use crate::vae::latent::{Kind, Latent};
 use crate::vae::model::Model;
-use crate::vae::terms::{Beside, Draw, Posterior, repeat};
+use crate::vae::terms::{Beside, Draw, Posterior};
 
 pub struct Fsq {
     levels: Vec<usize>,
@@ -42,6 +42,10 @@ fn read(value: &Value) -> Result<Box<dyn Latent>> {
 }
 
 impl Fsq {
+    fn code_grid(&self) -> CodeGrid {
+        self.positions.of(1, self.n_codes())
+    }
+
     fn n_codes(&self) -> usize {
         self.levels.iter().product()
     }
@@ -80,7 +84,7 @@ impl Latent for Fsq {
     }
 
     fn codes(&self) -> Option<CodeGrid> {
-        Some(self.positions.of(1, self.n_codes()))
+        Some(self.code_grid())
     }
 
     /// zⱼ = (⌊number/∏ L before j⌋ mod Lⱼ)/⌊Lⱼ/2⌋ − 1; the half keeps quotients off whole numbers.
@@ -133,8 +137,7 @@ impl Latent for Fsq {
     }
 
     fn draw(&self, g: &mut Graph, _: &mut Params, _: &Model, q: &Posterior, k: usize) -> Result<Draw> {
-        let z = repeat(g, q.mean, k)?;
-        certain(g, q, z, self.positions.count as f64 * (self.n_codes() as f64).ln())
+        certain(g, q, &self.code_grid(), k)
     }
 
     fn prior(&self, g: &mut Graph, _: &mut Params, _: &Model, eps: Edge) -> Result<Edge> {

@@ -15,7 +15,7 @@ use crate::vae::codes::quantiser::{CODES, COMMITMENT, DECAY, DISTANCE, GRADIENT,
 use crate::vae::codes::{CodeGrid, POSITIONS, Positions, certain, uniform_place};
 use crate::vae::latent::{Kind, Latent};
 use crate::vae::model::Model;
-use crate::vae::terms::{Draw, Posterior, repeat};
+use crate::vae::terms::{Draw, Posterior};
 
 pub struct Vq {
     quantiser: Quantiser,
@@ -41,6 +41,12 @@ fn read(value: &Value) -> Result<Box<dyn Latent>> {
     Ok(Box::new(Vq { quantiser, positions: Positions::read(&f)?, is_clustered: f.choice(&INIT)? == "kmeans" }))
 }
 
+impl Vq {
+    fn code_grid(&self) -> CodeGrid {
+        self.positions.of(self.quantiser.book.levels, self.quantiser.book.codes)
+    }
+}
+
 impl Latent for Vq {
     fn size(&self) -> usize {
         self.positions.count * self.quantiser.book.size
@@ -55,7 +61,7 @@ impl Latent for Vq {
     }
 
     fn codes(&self) -> Option<CodeGrid> {
-        Some(self.positions.of(self.quantiser.book.levels, self.quantiser.book.codes))
+        Some(self.code_grid())
     }
 
     fn clustered(&self) -> Option<&Codebook> {
@@ -133,8 +139,7 @@ impl Latent for Vq {
     }
 
     fn draw(&self, g: &mut Graph, _: &mut Params, _: &Model, q: &Posterior, k: usize) -> Result<Draw> {
-        let z = repeat(g, q.mean, k)?;
-        certain(g, q, z, self.prior_noise() as f64 * (self.quantiser.book.codes as f64).ln())
+        certain(g, q, &self.code_grid(), k)
     }
 
     fn prior_noise(&self) -> usize {

@@ -17,7 +17,7 @@ use crate::vae::codes::quantiser::{CODES, COMMITMENT, DECAY, DISTANCE, GRADIENT,
 use crate::vae::codes::{CodeGrid, MAX_SIZE, certain, uniform_place};
 use crate::vae::latent::{Kind, Latent};
 use crate::vae::model::Model;
-use crate::vae::terms::{Draw, Posterior, repeat};
+use crate::vae::terms::{Draw, Posterior};
 
 pub struct Vq2 {
     quantiser: Quantiser,
@@ -50,6 +50,10 @@ fn layer<'a>(name: &'a str, out: usize) -> Layer<'a> {
 }
 
 impl Vq2 {
+    fn code_grid(&self) -> CodeGrid {
+        CodeGrid { rows: self.rows, cols: self.cols, levels: LEVELS, codes: self.quantiser.book.codes }
+    }
+
     fn width(&self) -> usize {
         self.quantiser.book.size
     }
@@ -112,7 +116,7 @@ impl Latent for Vq2 {
     }
 
     fn codes(&self) -> Option<CodeGrid> {
-        Some(CodeGrid { rows: self.rows, cols: self.cols, levels: LEVELS, codes: self.quantiser.book.codes })
+        Some(self.code_grid())
     }
 
     fn of_codes(&self, g: &mut Graph, p: &mut Params, codes: Edge) -> Result<Edge> {
@@ -188,8 +192,7 @@ impl Latent for Vq2 {
     }
 
     fn draw(&self, g: &mut Graph, _: &mut Params, _: &Model, q: &Posterior, k: usize) -> Result<Draw> {
-        let z = repeat(g, q.mean, k)?;
-        certain(g, q, z, self.prior_noise() as f64 * (self.quantiser.book.codes as f64).ln())
+        certain(g, q, &self.code_grid(), k)
     }
 
     fn prior_noise(&self) -> usize {
