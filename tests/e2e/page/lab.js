@@ -44,17 +44,4 @@ async function refusal(promise) {
   return { name, code, message, path, got, expected, typed: error instanceof reparam.ReparamError };
 }
 
-/** The longest task of the page's thread while `body` runs, in ms; 0 where none was over 50. */
-async function longestTask(body) {
-  let longest = 0;
-  const note = (list) => list.getEntries().forEach((entry) => (longest = Math.max(longest, entry.duration)));
-  const observer = new PerformanceObserver((list) => note(list));
-  observer.observe({ entryTypes: ["longtask"] });
-  await body();
-  await new Promise((resolve) => setTimeout(resolve, 100)); // entries come late
-  observer.takeRecords().forEach((entry) => note({ getEntries: () => [entry] }));
-  observer.disconnect();
-  return longest;
-}
-
-window.lab = { ...reparam, OPTIONS, make, spots, collect, refusal, longestTask };
+window.lab = { ...reparam, OPTIONS, make, spots, collect, refusal };
