@@ -59,6 +59,21 @@ export function dequantised({ values, ...rest }, seed) {
 /** A part with byte / 255 for each byte. */
 export const asFloats = ({ values, ...rest }) => ({ ...rest, values: Float32Array.from(values, (byte) => byte / 255) });
 
+/** A part followed by each of its pictures mirrored, left for right. */
+export function mirrored({ values, shape: [n, height, width, channels], labels }) {
+  const twice = new values.constructor(2 * values.length);
+  twice.set(values);
+  for (let line = 0; line < n * height; line++)
+    for (let x = 0; x < width; x++) {
+      const from = (line * width + x) * channels;
+      twice.set(values.subarray(from, from + channels), values.length + (line * width + (width - 1 - x)) * channels);
+    }
+  const doubled = new labels.constructor(2 * n);
+  doubled.set(labels);
+  doubled.set(labels, n);
+  return { values: twice, shape: [2 * n, height, width, channels], labels: doubled };
+}
+
 /** Numbers in 0 … 1, without the 1: Mulberry32 (T. Ettinger, public domain). */
 function uniform(seed) {
   let state = seed >>> 0;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { PNG } from "pngjs";
-import { binarised, dequantised, pair, rows } from "../../bench/data.mjs";
+import { binarised, dequantised, mirrored, pair, rows } from "../../bench/data.mjs";
 import { prepare } from "../../scripts/data.mjs";
 import { halved, onWhite, split } from "../../scripts/data/emoji.mjs";
 import { formatIdx, parseIdx } from "../../scripts/data/idx.mjs";
@@ -109,6 +109,14 @@ test("a tenth is held out, the same for a seed, in an order that new entries lea
 
 test("a data set that there is not is refused in a sentence", async () => {
   await assert.rejects(prepare("faces"), { message: "There is no data set faces: there are digits, fashion, emoji." });
+});
+
+test("a mirrored part has every picture twice, the second time with its columns the other way round", () => {
+  const part = { values: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12), shape: [2, 1, 3, 2], labels: Uint8Array.of(8, 9) };
+  const { values, shape, labels } = mirrored(part);
+  assert.deepEqual(shape, [4, 1, 3, 2]);
+  assert.deepEqual([...values], [...part.values, 5, 6, 3, 4, 1, 2, 11, 12, 9, 10, 7, 8]);
+  assert.deepEqual([...labels], [8, 9, 8, 9]);
 });
 
 test("binarised grey values are 0 or 255 with their own probability, the same for the same seed", () => {
