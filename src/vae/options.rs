@@ -76,17 +76,16 @@ impl Options {
             return Options::classifier(value);
         }
         let fields = Fields::read("", value, KNOWN)?;
-        let input = input(fields.required("input", "{ kind: \"image\", height, width, channels } or { kind: \"vector\", size }")?)?;
+        let input = input(fields.required("input", "an object with a kind, as { kind: \"vector\", size }")?)?;
         if input.shape().size() > MAX_EVENT {
             return Err(Error::option("input", input.shape(), format!("at most {MAX_EVENT} values in an example")));
         }
-        let encoder =
-            Network::read("encoder", fields.required("encoder", "{ kind: \"mlp\", hidden } or { kind: \"conv\", channels }")?)?;
+        let encoder = Network::read("encoder", fields.required("encoder", "an object with a kind, as { kind: \"mlp\", hidden }")?)?;
         let decoder = fields.get("decoder").map(|v| Network::read("decoder", v)).transpose()?.unwrap_or_else(|| encoder.clone());
-        let mut latent = latent::read(fields.required("latent", "{ kind: \"gaussian\", size }")?)?;
+        let mut latent = latent::read(fields.required("latent", "an object with a kind, as { kind: \"gaussian\", size }")?)?;
         let likelihood = likelihood::Chosen::read(
             "likelihood",
-            fields.required("likelihood", "{ kind: \"bernoulli\" } or { kind: \"gaussian\", sigma }")?,
+            fields.required("likelihood", "an object with a kind, as { kind: \"bernoulli\" }")?,
         )?;
         let elbo = json!({ "kind": "elbo" });
         let objective = Chosen::read("objective", fields.get("objective").unwrap_or(&elbo), objective::REGISTRY)?;
