@@ -20,6 +20,7 @@ use reparam::shape::Meta;
 use reparam::train::{Event, Session};
 use reparam::vae::codes::codebook::{CODES, COUNTS, OFFSETS, PARAMETER};
 use reparam::vae::codes::estimator::Estimator;
+use reparam::vae::codes::usage::{CodeUsage, TALLY};
 use reparam::vae::latent::{self, Latent};
 use serde_json::{Value, json};
 
@@ -86,7 +87,7 @@ impl Step {
         let mut leaves = Named::from([("head".into(), array(&shape, 1, 0)), ("w".into(), array(&[BATCH, latent.size()], 2, 0))]);
         for (name, values) in latent.kept(3) {
             let size = options["size"].as_u64().map_or(1, |s| s as usize);
-            let width = if name == COUNTS { 1 } else { size };
+            let width = if [COUNTS, TALLY].contains(&name) { 1 } else { size };
             let shape = [values.len() / width, width];
             leaves.insert(name.into(), Array::new(shape, values.iter().map(|x| f64::from(*x)).collect()));
         }
@@ -378,7 +379,8 @@ fn the_codes_of_finite_scalar_quantisation_are_all_combinations() {
         let usage = usage.total(&mut g, n).expect("it can be summed");
         g.output("usage", usage);
         let x = Array::from_fn([n, d], value);
-        let left = by_oracle(&g, &Env::default(), &Named::from([("head".into(), x.clone())]));
+        let leaves = Named::from([("head".into(), x.clone()), (TALLY.into(), Array::from_fn([codes, 1], |_| 0.0))]);
+        let left = by_oracle(&g, &Env::default(), &leaves);
         let (mut seen, mut points) = (BTreeSet::new(), BTreeSet::new());
         for i in 0..n {
             let (mut number, mut basis) = (0, 1);
@@ -424,6 +426,51 @@ fn usage(codes: usize, update: &str, size: usize, positions: usize, restart: boo
     let used: BTreeSet<u32> = indices.values.iter().map(|i| *i as u32).collect();
     assert!(used.last().is_some_and(|k| (*k as usize) < codes));
     used.len() as f64 / codes as f64
+}
+
+/// An epoch's use is that of all its batches: every vector is counted once, and at each end counting begins anew.
+#[test]
+fn codes_are_counted_over_the_epoch() {
+    let still = json!({ "learningRate": 1e-30 });
+    for (latent, tables, codes) in [
+        (json!({ "kind": "vq", "codes": 16, "size": 4, "positions": 3, "levels": 2, "decay": 0.999_999, "restart": false }), 2, 16),
+        (json!({ "kind": "fsq", "levels": [4, 3], "positions": 3 }), 1, 12),
+    ] {
+        let mut s = wait(create(&model(json!({ "latent": latent })), Choice::Cpu));
+        let bytes = bars(128);
+        let events = wait(train(&mut s, &bytes, &with(json!({ "epochs": 3, "batchSize": 32 }), still.clone())));
+        let epochs = uses(&events);
+        assert_eq!(epochs.len(), 3, "{latent}");
+        let set = s.model().clone();
+        let outputs = wait(s.encode(&data(&bytes, &set))).expect("it encodes");
+        let indices = &outputs.iter().find(|(name, _)| name == "indices").expect("it gives indices").1;
+        for use_of in &epochs {
+            assert_eq!(use_of.len(), tables, "{latent}");
+            for table in use_of.iter() {
+                assert_eq!((table.counts.len(), table.counts.iter().sum::<f64>()), (codes, 3.0 * 128.0), "{latent}");
+                let used = table.counts.iter().filter(|n| **n > 0.0).count();
+                assert_eq!((table.used, table.usage), (used, used as f64 / codes as f64), "{latent}");
+                assert!(table.perplexity >= 1.0 && table.perplexity <= used as f64 + 1e-9, "{latent}: {table:?}");
+            }
+        }
+        // Nothing moves in the last epoch, so the codes are those that the whole set has afterwards.
+        for (level, table) in epochs[2].iter().enumerate() {
+            let mut counts = vec![0.0; codes];
+            indices.values.iter().skip(level).step_by(tables).for_each(|k| counts[*k as usize] += 1.0);
+            assert_eq!(table.counts, counts, "{latent}, table {level}");
+        }
+    }
+}
+
+/// The codes' use in each epoch.
+fn uses(events: &[Event]) -> Vec<&[CodeUsage]> {
+    fn of(e: &Event) -> Option<&[CodeUsage]> {
+        match e {
+            Event::Epoch { codes, .. } => Some(codes.as_slice()),
+            Event::Step { .. } => None,
+        }
+    }
+    events.iter().filter_map(of).collect()
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn epochs_are_counted_in_examples_and_end_with_held_out_figures() {
     loop {
         let advance = wait(s.advance(10.0)).expect("it advances");
         for event in advance.events {
-            if let Event::Epoch { epoch, step, validation: Some(figures) } = event {
+            if let Event::Epoch { epoch, step, validation: Some(figures), .. } = event {
                 let evaluated = wait(s.evaluate(&data(&held_out, &model), &json!({ "seed": 0 }))).expect("the data fit");
                 epochs.push((epoch, step, figures == evaluated));
             }

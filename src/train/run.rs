@@ -17,6 +17,7 @@ use crate::train::options::TrainOptions;
 use crate::train::programs::{self, CRITIC_ADAM, Readout, Resident};
 use crate::train::session::Session;
 use crate::train::states::states;
+use crate::vae::codes::usage::{self, CodeUsage};
 use crate::vae::terms::DATA_ROWS;
 
 /// At most this many steps a submit: the rows of the order and of the metrics ring.
@@ -90,6 +91,9 @@ pub enum Event {
         step: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
         validation: Option<Figures>,
+        /// What the examples of the epoch's batches were coded as, of each table.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        codes: Vec<CodeUsage>,
     },
 }
 
@@ -218,9 +222,21 @@ impl Session {
                 Some(meta) => Some(self.figures(VALIDATION, meta, 0).await?),
                 None => None,
             };
-            events.push(Event::Epoch { epoch: after, step: self.step, validation });
+            let codes = self.tallied().await?;
+            events.push(Event::Epoch { epoch: after, step: self.step, validation, codes });
         }
         Ok(Advance { events, done: run.done == run.total })
+    }
+
+    /// The use of the latent's tables since this was last asked for.
+    async fn tallied(&mut self) -> Result<Vec<CodeUsage>> {
+        let tables = self.model.options.latent.n_tables();
+        if tables == 0 {
+            return Ok(Vec::new());
+        }
+        let counts = self.read_state(usage::TALLY).await?;
+        self.backend.write(&Role::State(usage::TALLY.into()), bytemuck::cast_slice(&vec![0f32; counts.len()]))?;
+        Ok(counts.chunks(counts.len() / tables).map(CodeUsage::of).collect())
     }
 
     /// What step t reads beside the optimiser's own: live controls, and those that follow from the step.

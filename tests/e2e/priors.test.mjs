@@ -10,7 +10,8 @@ const LATENT = { encoder: { kind: "conv", channels: [8, 8] }, latent: { kind: "v
 test("a worker trains a prior over codes, draws from it, completes grids and saves it", async () => {
   const train = async ({ Vae, make, spots, collect }, options) => {
     const vae = await make(options);
-    await collect(vae.train(spots(64), { steps: 60, batchSize: 32, learningRate: 5e-3 }));
+    const trained = await collect(vae.train(spots(64), { steps: 60, batchSize: 32, learningRate: 5e-3 }));
+    const uses = trained.filter(({ kind }) => kind === "epoch").map(({ codes: [{ counts, used, perplexity }] }) => [counts instanceof Float64Array, counts.length, counts.reduce((a, b) => a + b), used >= perplexity]);
     const events = [];
     let shape;
     const run = { prior: { kind: "gated", channels: 16, layers: 2 }, epochs: 4, batchSize: 16, logEvery: 4, validation: spots(16) };
@@ -28,9 +29,10 @@ test("a worker trains a prior over codes, draws from it, completes grids and sav
     await vae.dispose();
     await other.dispose();
     const kept = completed.indices.every((code, i) => i % 4 > 1 || code === indices[i]);
-    return { events, shape, values: [...values], decoded: [...decoded.values], again: [...again.values], kept, prior, plan };
+    return { uses, events, shape, values: [...values], decoded: [...decoded.values], again: [...again.values], kept, prior, plan };
   };
   const seen = await withoutLongTasks(lab.page, () => lab.run(train, LATENT));
+  assert.deepEqual(seen.uses, new Array(30).fill([true, 16, 4 * 64, true]));
   assert.deepEqual(seen.shape, [2, 8, 8, 1]);
   assert.deepEqual(seen.events.map(({ kind, step }) => `${kind} ${step}`), [4, 8, 12, 16].flatMap((step) => [`step ${step}`, `epoch ${step}`]));
   assert.ok(seen.events.every(({ kind, bitsPerCode, validation }) => (kind === "step" ? bitsPerCode : validation.bitsPerCode) < 4.2));

@@ -7,6 +7,7 @@
 
 import type { Core, CoreModule } from "./core-module.js";
 import { ReparamError, disposed, invalid, toFields } from "./errors.js";
+import type { PriorEvent, TrainEvent } from "./events.js";
 import { macrotask } from "./macrotask.js";
 import type { Samples } from "./data.js";
 import type { SamplerParams } from "./samplers/index.js";
@@ -154,7 +155,7 @@ export class Engine {
   private async advance(id: number): Promise<void> {
     try {
       const { events, done } = await this.alive().advance(this.budgetMs);
-      this.reply({ kind: "progress", id, events, state: stateOf(this.alive()) });
+      this.reply({ kind: "progress", id, events: events.map(withCounts), state: stateOf(this.alive()) });
       if (done) await this.end();
     } catch (thrown) {
       this.run = undefined;
@@ -195,6 +196,12 @@ export class Engine {
   private state(withInfo: boolean): State | undefined {
     return this.core && stateOf(this.core, withInfo);
   }
+}
+
+/** With the counts of codes as `codeUsage` gives them, where the core has plain numbers. */
+function withCounts(event: TrainEvent | PriorEvent): TrainEvent | PriorEvent {
+  if (!("codes" in event) || event.codes === undefined) return event;
+  return { ...event, codes: event.codes.map((usage) => ({ ...usage, counts: Float64Array.from(usage.counts) })) };
 }
 
 function stateOf(core: Core, withInfo = false): State {

@@ -1,5 +1,7 @@
 /** What training reports. All figures are in nats per example: summed over the example, averaged over examples. */
 
+import type { CodeUsage } from "./measures/codes.js";
+
 export type TrainEvent = StepEvent | EpochEvent;
 
 /** Sent at every multiple of `logEvery` and at the last step; figures are means since the previous one. */
@@ -22,6 +24,8 @@ export interface EpochEvent {
   step: number;
   /** Figures on the held-out examples, where `validation` was given. */
   validation?: Figures;
+  /** Of a model of codes: the use of each of its tables over the epoch, as the vectors were coded while it trained. One table a level; of "vq2" the coarse one, then the fine one. */
+  codes?: readonly CodeUsage[];
 }
 
 /** What `trainPrior` reports; steps are the prior's own, counted from 1. */

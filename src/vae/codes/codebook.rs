@@ -70,7 +70,7 @@ impl Codebook {
             Update::Average => self.init().values(seed, 1 << 20, n),
             Update::Gradient => vec![0.0; n],
         };
-        vec![(self.table(), table), (COUNTS, vec![-1.0; self.rows()])]
+        vec![(self.table(), table), (COUNTS, vec![-1.0; self.rows()]), usage::kept(self.rows())]
     }
 
     /// The states of tables that begin at given values, (levels·codes, size), less the parameter where there is one; `counts`: N of every code.

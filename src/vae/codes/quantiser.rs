@@ -129,7 +129,7 @@ impl Search<'_> {
             beside.parts.push(Part { name: "codebook", amount: codebook, weight: constant(1.0) });
         }
         beside.kept = self.pages.close(g)?;
-        beside.shown = usage::shown(g, &self.counts, batch)?;
+        usage::record(g, &mut beside, &self.counts, batch)?;
         Ok(beside)
     }
 }

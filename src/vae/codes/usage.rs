@@ -1,12 +1,23 @@
 //! What the codes of a batch say: their perplexity exp(−Σ p·log p), p the part of the vectors that a code stands for, and the part of the
-//! codes that are used at all. With several tables the perplexity is that of the mean entropy.
+//! codes that are used at all. With several tables the perplexity is that of the mean entropy. A batch says little of many codes, so what each
+//! stood for is also counted over the epoch.
+
+use serde::Serialize;
 
 use crate::error::Result;
 use crate::expr::{constant, input};
 use crate::graph::{Edge, Graph};
 use crate::ops;
 use crate::ops::gather::ScatterAdd;
-use crate::vae::terms::Amount;
+use crate::vae::terms::{Amount, Beside, Kept};
+
+/// How many vectors each code has stood for since the epoch began, table after table: (tables·codes, 1).
+pub const TALLY: &str = "codes.tally";
+
+/// The state, and its values at first, of so many codes of all tables.
+pub fn kept(codes: usize) -> (&'static str, Vec<f32>) {
+    (TALLY, vec![0.0; codes])
+}
 
 /// How many of the n vectors each code stands for: (codes, 1). index: (n).
 pub fn counts(g: &mut Graph, index: Edge, codes: usize) -> Result<Edge> {
@@ -15,8 +26,19 @@ pub fn counts(g: &mut Graph, index: Edge, codes: usize) -> Result<Edge> {
     g.add_op(ScatterAdd { rows: codes }, &[index, ones])
 }
 
-/// `perplexity` and `usage`, for the report of a step, from the counts of each table and the number of its vectors.
-pub fn shown(g: &mut Graph, counts: &[(Edge, usize)], batch: usize) -> Result<Vec<(&'static str, Amount)>> {
+/// What training reports of codes, and counts, from the counts of each table and the number of its vectors.
+pub fn record(g: &mut Graph, beside: &mut Beside, counts: &[(Edge, usize)], batch: usize) -> Result<()> {
+    beside.shown = shown(g, counts, batch)?;
+    let all: Vec<Edge> = counts.iter().map(|(counts, _)| *counts).collect();
+    let all = if let [one] = all[..] { one } else { ops::concat(g, &all, 0)? };
+    let state = g.state(TALLY, g.shape(all).clone());
+    let next = ops::add(g, state, all)?;
+    beside.kept.push(Kept { state, next });
+    Ok(())
+}
+
+/// `perplexity` and `usage`, for the report of a step.
+fn shown(g: &mut Graph, counts: &[(Edge, usize)], batch: usize) -> Result<Vec<(&'static str, Amount)>> {
     let (mut entropies, mut parts) = (Vec::new(), Vec::new());
     for (counts, n) in counts {
         let codes = g.shape(*counts).size();
@@ -34,4 +56,27 @@ pub fn shown(g: &mut Graph, counts: &[(Edge, usize)], batch: usize) -> Result<Ve
     let perplexity = ops::map(g, mean(entropies.len()).exp(), &entropies)?;
     let usage = ops::map(g, mean(parts.len()), &parts)?;
     Ok(vec![("perplexity", Amount::whole(perplexity, batch)), ("usage", Amount::whole(usage, batch))])
+}
+
+/// The use of one table's codes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CodeUsage {
+    /// How many vectors each code stood for: (codes)
+    pub counts: Vec<f64>,
+    /// The codes that stood for any.
+    pub used: usize,
+    /// used / codes
+    pub usage: f64,
+    /// exp(−Σ p·log p)
+    pub perplexity: f64,
+}
+
+impl CodeUsage {
+    pub fn of(counts: &[f32]) -> CodeUsage {
+        let counts: Vec<f64> = counts.iter().map(|n| f64::from(*n)).collect();
+        let total: f64 = counts.iter().sum();
+        let entropy: f64 = counts.iter().filter(|n| **n > 0.0).map(|n| -(n / total) * (n / total).ln()).sum();
+        let used = counts.iter().filter(|n| **n > 0.0).count();
+        CodeUsage { used, usage: used as f64 / counts.len() as f64, perplexity: entropy.exp(), counts }
+    }
 }

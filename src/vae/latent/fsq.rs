@@ -108,6 +108,10 @@ impl Latent for Fsq {
         self.positions.grid
     }
 
+    fn kept(&self, _: u64) -> Vec<(&'static str, Vec<f32>)> {
+        vec![usage::kept(self.n_codes())]
+    }
+
     fn posterior(&self, g: &mut Graph, _: &mut Params, head: Edge, is_training: bool) -> Result<Posterior> {
         let batch = g.shape(head).dims()[0];
         let n = batch * self.positions.count;
@@ -131,7 +135,7 @@ impl Latent for Fsq {
         if is_training {
             let index = ops::index(g, number)?;
             let counts = usage::counts(g, index, self.n_codes())?;
-            beside.shown = usage::shown(g, &[(counts, n)], batch)?;
+            usage::record(g, &mut beside, &[(counts, n)], batch)?;
         }
         Ok(Posterior { mean, normal: None, outputs: vec![("mean", mean), ("indices", indices)], parts: Vec::new(), beside })
     }

@@ -44,6 +44,11 @@ pub trait Latent {
         None
     }
 
+    /// Of how many tables those codes are: one a level, unless levels share one.
+    fn n_tables(&self) -> usize {
+        self.codes().map_or(0, |grid| grid.levels)
+    }
+
     /// The tables that begin at clusters of the encoder's vectors, if the options ask for it.
     fn clustered(&self) -> Option<&Codebook> {
         None

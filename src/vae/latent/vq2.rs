@@ -119,6 +119,10 @@ impl Latent for Vq2 {
         Some(self.code_grid())
     }
 
+    fn n_tables(&self) -> usize {
+        self.quantiser.book.levels
+    }
+
     fn of_codes(&self, g: &mut Graph, p: &mut Params, codes: Edge) -> Result<Edge> {
         let batch = g.shape(codes).dims()[0];
         let [coarse, fine] = self.by_grid(g, codes)?;
