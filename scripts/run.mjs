@@ -1,5 +1,5 @@
 /** Running other programs and telling the person at the keyboard about it. Node built-ins only: this works before anything is installed. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,6 +20,11 @@ const { RUSTFLAGS, CARGO_ENCODED_RUSTFLAGS, ...environment } = process.env;
 export function run(command, args, { cwd = ROOT, env = {}, otherwise = `${[command, ...args].join(" ")} failed: see above.` } = {}) {
   const { status } = spawnSync(command, args, { cwd, stdio: "inherit", env: { ...environment, ...env } });
   if (status !== 0) throw new Failure(otherwise);
+}
+
+/** Starts a program beside the others and shows nothing of it: what it is for asks for it again, and tells of its faults. */
+export function begin(command, args) {
+  spawn(command, args, { cwd: ROOT, stdio: "ignore", env: environment }).on("error", () => {}).unref();
 }
 
 /** What a program prints, or undefined where it cannot be run or fails. */
