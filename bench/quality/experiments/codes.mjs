@@ -1,7 +1,7 @@
 /**
  * Codes and a prior learnt over them (van den Oord et al. 2017): whether the codebook is in use with restarts and without, what a picture comes
- * back as beside Gaussian VAEs of as many parameters and of the same convolutions, whose dense layers make them thrice as many, and what samples
- * of the learnt prior are worth beside uniform codes and beside those Gaussians' N(0, I). Distances are Fréchet's between features of a classifier, to the test pictures. Then what sampling takes.
+ * back as beside Gaussian VAEs of as many parameters and of the same convolutions, whose dense layers make them thrice as many (once by
+ * Bernoulli, whose N(0, I) draws the better pictures), and what samples of the learnt prior are worth beside uniform codes and those of N(0, I). Distances are Fréchet's between features of a classifier, to the test pictures. Then what sampling takes.
  */
 import { bar } from "../results.mjs";
 
@@ -14,6 +14,7 @@ const MODELS = {
   "restarts off": { latent: { ...LATENT, restart: false } },
   "Gaussian, equal parameters": { latent: GAUSSIAN, encoder: { kind: "conv", channels: [16, 25] } },
   "Gaussian, equal convolutions": { latent: GAUSSIAN },
+  "Gaussian, equal convolutions, Bernoulli": { latent: GAUSSIAN, likelihood: { kind: "bernoulli" } },
 };
 const GAUSSIANS = Object.keys(MODELS).filter((name) => MODELS[name].latent === GAUSSIAN);
 const PRIOR = { kind: "gated", channels: 32, layers: 5 };
