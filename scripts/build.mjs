@@ -4,7 +4,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync,
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { FUSED, writeFused } from "./fuse.mjs";
-import { Failure, ROOT, begin, isMain, main, output, run, say } from "./run.mjs";
+import { Failure, ROOT, isMain, main, output, run, say } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
 const path = (...parts) => join(ROOT, ...parts);
@@ -16,7 +16,6 @@ const ENTRIES = ["index", "core", "worker", "sprites", "latents/index", "measure
 /** src/ → build/wasm: the optimised core, with relaxed SIMD and without, and its JavaScript glue. Redone only where the compiler's output is new. */
 export function buildWasm() {
   say("compiling the core to WebAssembly");
-  begin("cargo", ["build", "-q", "--locked", "-p", "tools"]); // optimising the core as a whole takes one processor
   run("cargo", ["build", "--locked", "--lib", "--release", "--target", "wasm32-unknown-unknown"]);
   const { target_directory } = JSON.parse(output("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"]));
   const compiled = join(target_directory, "wasm32-unknown-unknown/release/reparam.wasm");

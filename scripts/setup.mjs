@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Failure, ROOT, isMain, main, output, run, say } from "./run.mjs";
+import { Failure, ROOT, begin, isMain, main, output, run, say } from "./run.mjs";
 
 const WASM = "wasm32-unknown-unknown";
 
@@ -14,6 +14,7 @@ export function setup({ tests }) {
     ...(tests ? testPackages() : []),
   ]);
   rust({ tests });
+  begin("cargo", ["build", "-q", "--locked", "-p", "tools"]); // beside the next, and beside the core, whose optimising takes one processor
   npm();
 }
 

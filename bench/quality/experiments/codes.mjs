@@ -1,7 +1,8 @@
 /**
  * Codes and a prior learnt over them (van den Oord et al. 2017): whether the codebook is in use with restarts and without, what a picture comes
  * back as beside Gaussian VAEs of as many parameters and of the same convolutions, whose dense layers make them thrice as many (once by
- * Bernoulli, whose N(0, I) draws the better pictures), and what samples of the learnt prior are worth beside uniform codes and those of N(0, I). Distances are Fréchet's between features of a classifier, to the test pictures. Then what sampling takes.
+ * Bernoulli, whose N(0, I) draws the better pictures), and what samples of the learnt prior are worth beside uniform codes and those of N(0, I).
+ * Distances are Fréchet's between features of a classifier, to the test pictures. Then what sampling takes.
  */
 import { bar } from "../results.mjs";
 
