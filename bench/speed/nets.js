@@ -58,6 +58,17 @@ export function flops(net) {
   return net.batch * (3 * all - count(encoder[0]));
 }
 
+/** The least that a step moves: every parameter and its two moments, read and written, and the batch's pixels. */
+export function bytes(net) {
+  const { encoder, decoder } = layers(net);
+  const parameters = [...encoder, ...decoder].reduce((sum, l) => sum + l.in * l.out * (l.kind === "dense" ? 1 : l.kernel ** 2) + l.out, 0);
+  return 24 * parameters + net.batch * net.side ** 2;
+}
+
+/** The product of two (n, n) matrices: its operations, and the least that it moves. */
+export const productFlops = (n) => 2 * n ** 3;
+export const productBytes = (n) => 12 * n ** 2;
+
 /** `n` rows of grey values that are the same everywhere: (n · side²) bytes. */
 export function pixels(n, side) {
   let state = 1;

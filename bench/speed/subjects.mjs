@@ -29,16 +29,20 @@ export async function within(seconds, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** `call(name, …)` calls a method of what the subject's `open` returned; `counters` are those of the page's thread. */
-export async function openPage(lab, { library, backend, mended }, net, options = {}) {
+/**
+ * `call(name, …)` calls a method of what the subject's `entry` returned for the net, or for the size of a product; `counters` are those of the
+ * page's thread.
+ */
+export async function openPage(lab, { library, backend, mended }, net, { entry = "open", ...options } = {}) {
   const context = await lab.context(); // its own cache
   await context.addInitScript({ path: join(BENCH, "speed/page/counters.js") });
+  await context.addInitScript({ path: join(BENCH, "speed/page/memories.js") });
   const page = await context.newPage();
   const said = [];
   page.on("pageerror", (error) => said.push(error.message));
   await page.goto(`${lab.url}bench/speed/page/?library=${library}`);
   await page.waitForFunction("window.subject", undefined, { polling: 5 });
-  await page.evaluate(async ([n, o]) => void (window.model = await window.subject.open(n, o)), [net, { backend, mended, batch: net.batch, ...options }]);
+  await page.evaluate(async ([entry, net, options]) => void (window.model = await window.subject[entry](net, options)), [entry, net, { backend, mended, batch: net.batch, ...options }]);
   const call = async (name, ...args) => page.evaluate(([name, args]) => window.model[name](...args), [name, args]);
   const counters = () => page.evaluate(() => window.counters && { ...window.counters });
   return { page, said, call, counters, close: () => within(CLOSING, context.close()).catch(() => {}) };

@@ -1,75 +1,118 @@
-/** The figures of a run as Markdown, and the bars they are held against. */
-import { NETS, flops } from "./nets.js";
-
-export const median = (xs) => quantile(xs, 0.5);
-const quantile = (xs, q) => {
-  const sorted = [...xs].sort((a, b) => a - b);
-  const at = (sorted.length - 1) * q;
-  return sorted[Math.floor(at)] + (at % 1) * (sorted[Math.ceil(at)] - sorted[Math.floor(at)]);
-};
+/** The figures of a run as Markdown. */
+import { bars } from "./bars.mjs";
+import { NETS, bytes, flops, productBytes, productFlops } from "./nets.js";
+import { exponent, least, median, ratio, shareOfHand } from "./statistics.mjs";
+import { SUBJECTS } from "./subjects.mjs";
 
 /** Three significant digits. */
-const short = (x) => (x >= 100 ? Math.round(x).toLocaleString("en") : x.toPrecision(3));
+const short = (x) => (Math.abs(x) >= 100 ? Math.round(x).toLocaleString("en") : Number(x.toPrecision(3)).toString());
+const percent = (x) => (x ? `${short(100 * x)} %` : "");
+const range = (ms) => (ms.length > 1 ? ` [${short(Math.min(...ms))} – ${short(Math.max(...ms))}]` : "");
+const table = (...heads) => ["", `| ${heads.join(" | ")} |`, `|${"---|".repeat(heads.length)}`];
+const row = (...cells) => `| ${cells.join(" | ")} |`;
+const failure = (name, why, columns) => row(name, why, ...Array(columns - 2).fill(""));
 
-/** How many times as long `other` took as `mine`: the median over the rounds that both were in. */
-export function ratio(mine, other) {
-  const shared = other?.rounds?.flatMap((ms, i) => (ms && mine?.rounds?.[i] ? [ms / mine.rounds[i]] : []));
-  return shared?.length ? median(shared) : undefined;
-}
-
-/** Bars: [what, measured, at least or at most, bar]. Speeds are ratios within the run. */
-export function bars({ steps, loads, downloads }) {
-  const fastest = (net, mine, names) => Math.min(...names.map((name) => ratio(steps[net]?.[mine], steps[net]?.[name]) ?? Infinity));
-  const rows = [];
-  const add = (what, value, comparison, bar) => Number.isFinite(value) && rows.push({ what, value, comparison, bar, holds: comparison === "≥" ? value >= bar : value <= bar });
-  const forNets = (f, values) => Object.keys(NETS).forEach((net, i) => steps[net] && f(net, values[i]));
-  forNets((net, bar) => add(`dispatches a step, ${net}`, steps[net]["reparam webgpu"]?.dispatches, "≤", bar), [12, 36, 24]);
-  forNets((net, bar) => add(`WebGPU, times as fast as jax-js, ${net}`, fastest(net, "reparam webgpu", ["jax-js webgpu"]), "≥", bar), [1.6, 12, 10]);
-  forNets((net, bar) => add(`WebGPU, times as fast as tfjs, ${net}`, fastest(net, "reparam webgpu", ["tfjs webgpu"]), "≥", bar), [8, 16, 14]);
-  forNets((net, bar) => add(`CPU, times as fast as the fastest on wasm, ${net}`, fastest(net, "reparam cpu", ["jax-js wasm", "tfjs wasm", "tfjs wasm, mended"]), "≥", bar), [2, 4, 4]);
-  forNets((net, bar) => add(`CPU, share of PyTorch's speed on one thread, ${net}`, fastest(net, "reparam cpu", ["PyTorch, 1 thread"]), "≥", bar), [2 / 3, 0.5, 0.5]);
-  for (const [name, bar] of [["reparam webgpu", 1500], ["reparam cpu", 500]]) add(`load to first step, ms, ${name}`, loads[name] && median(loads[name]), "≤", bar);
-  for (const [net, one, many] of [["mlp", 2, 4], ["dsprites", 8, 160]]) {
-    const { decode } = steps[net]?.["reparam cpu"] ?? {};
-    add(`decode of 1 latent, ms, CPU, ${net}`, decode?.[1], "≤", one);
-    add(`decode of 64 latents, ms, CPU, ${net}`, decode?.[64], "≤", many);
-  }
-  add("peak GPU memory, MB, mlp", steps.mlp?.["reparam webgpu"]?.peak / 1e6, "≤", 20);
-  add("download, gzip kB", downloads["reparam cpu"] / 1000, "≤", 120);
-  return rows;
-}
+/** The limit that holds for a subject by name: of WebGPU, or of one thread on the CPU. PyTorch has wider registers than wasm. */
+const limitOf = (limits, name) => limits[name.includes("webgpu") ? "webgpu" : SUBJECTS[name]?.threads ? undefined : "wasm"];
 
 export function markdown(report) {
-  const { adapter, browser, cpu, threads, rounds, steps, loads, downloads, notes } = report;
-  const lines = [`WebGPU adapter: ${adapter}${report.is_fallback ? ", a CPU" : ""}; ${browser}; ${cpu}, ${threads} threads; PyTorch ${report.torch}; medians of ${rounds} interleaved rounds, in brackets their range.`];
-  for (const [net, results] of Object.entries(steps)) {
-    const { title, batch } = NETS[net];
-    lines.push("", `**${title}, batch ${batch}, ${short(flops(NETS[net]) / 1e9)} GFLOP a step**`, "");
-    lines.push("| | ms a step | GFLOP/s | times ours on CPU | times ours on WebGPU | dispatches, submits a step | peak GPU MB | decode 1, 64: ms |", "|---|---|---|---|---|---|---|---|");
-    for (const [name, r] of Object.entries(results)) {
-      if (r.failed) {
-        lines.push(`| ${name} | ${r.failed} | | | | | | |`);
-        continue;
-      }
-      const ms = r.rounds.filter(Boolean);
-      const spread = ms.length > 1 ? ` [${short(Math.min(...ms))} – ${short(Math.max(...ms))}]` : "";
-      const against = (mine) => (name === mine ? "" : ((x) => (x ? short(x) : ""))(ratio(results[mine], r)));
-      const cells = [
-        `${short(median(ms))}${r.scale > 1 ? ` (${r.scale} × batch ${batch / r.scale})` : ""}${spread}`,
-        short(flops(NETS[net]) / 1e6 / median(ms)),
+  const { adapter, browser, cpu, threads, rounds, torch, notes } = report;
+  const lines = [
+    `WebGPU adapter: ${adapter ?? "not asked for"}${report.is_fallback ? ", a CPU" : ""}; ${browser}; ${cpu}, ${threads} threads;${torch ? ` PyTorch ${torch};` : ""} medians of at most ${rounds} interleaved rounds, in brackets their range.`,
+  ];
+  const { roofline: limits = {}, steps = {}, loads = {}, downloads, products = {}, sweep = {}, endurance = {} } = report;
+  lines.push(...limitRows(limits));
+  for (const [net, results] of Object.entries(steps)) lines.push(...stepRows(NETS[net], results, limits));
+  lines.push(...loadRows(loads, downloads));
+  for (const [n, results] of Object.entries(products)) lines.push(...productRows(Number(n), results, limits));
+  lines.push(...sweepRows(sweep), ...enduranceRows(endurance));
+  lines.push(...table("bar", "wanted", "measured", ""));
+  for (const { what, value, comparison, bar, holds } of bars(report)) lines.push(row(what, `${comparison} ${short(bar)}`, short(value), holds ? "holds" : "**behind**"));
+  if (notes.length) lines.push("", ...notes.map((text) => `- ${text}`));
+  return `${lines.join("\n")}\n`;
+}
+
+function limitRows(limits) {
+  if (!Object.keys(limits).length) return [];
+  const title = { wasm: "wasm, relaxed SIMD, one thread", webgpu: "WebGPU" };
+  const lines = table("limit of the machine", "multiply and add, GFLOP/s", "copy, read and written, GB/s");
+  return [...lines, ...Object.entries(limits).map(([backend, { flops, bandwidth }]) => row(title[backend], short(flops), short(bandwidth)))];
+}
+
+function stepRows(net, results, limits) {
+  const { title, batch } = net;
+  const lines = ["", `**${title}, batch ${batch}, ${short(flops(net) / 1e9)} GFLOP a step**`];
+  const heads = ["", "ms a step", "GFLOP/s", "share of the limit", "times ours on CPU", "times ours on WebGPU", "dispatches, submits a step", "peak GPU MB", "decode 1, 64: ms"];
+  lines.push(...table(...heads));
+  for (const [name, r] of Object.entries(results)) {
+    if (r.failed) {
+      lines.push(failure(name, r.failed, heads.length));
+      continue;
+    }
+    const ms = r.rounds.filter(Boolean);
+    const against = (mine) => (name === mine ? "" : ((x) => (x ? short(x) : ""))(ratio(results[mine], r)));
+    lines.push(
+      row(
+        name,
+        `${short(median(ms))}${r.scale > 1 ? ` (${r.scale} × batch ${batch / r.scale})` : ""}${range(ms)}`,
+        short(flops(net) / 1e6 / median(ms)),
+        percent(least(limitOf(limits, name), flops(net), bytes(net)) / median(ms)),
         against("reparam cpu"),
         against("reparam webgpu"),
         r.dispatches ? `${short(r.dispatches)}, ${short(r.submits)}` : "",
-        r.peak ? short(r.peak / 1e6) : "",
+        r.peak ? `${short(r.peak / 1e6)}${r.scale > 1 && SUBJECTS[name].library !== "reparam" ? ` at batch ${batch / r.scale}` : ""}` : "",
         r.decode ? [r.decode[1], r.decode[64]].map((x) => (x ? short(x) : "–")).join(", ") : "",
-      ];
-      lines.push(`| ${name} | ${cells.join(" | ")} |`);
-    }
+      ),
+    );
   }
-  lines.push("", "| | page load to first step, MLP: ms | download, gzip kB |", "|---|---|---|");
-  for (const name of Object.keys(downloads)) lines.push(`| ${name} | ${loads[name]?.length ? `${short(median(loads[name]))} [${short(Math.min(...loads[name]))} – ${short(Math.max(...loads[name]))}]` : ""} | ${short(downloads[name] / 1000)} |`);
-  lines.push("", "| bar | wanted | measured | |", "|---|---|---|---|");
-  for (const { what, value, comparison, bar, holds } of bars(report)) lines.push(`| ${what} | ${comparison} ${short(bar)} | ${short(value)} | ${holds ? "holds" : "**behind**"} |`);
-  if (notes.length) lines.push("", ...notes.map((text) => `- ${text}`));
-  return `${lines.join("\n")}\n`;
+  return lines;
+}
+
+function loadRows(loads, downloads) {
+  const lines = table("", "page load to first step, MLP: ms", "download, gzip kB");
+  for (const name of Object.keys(downloads)) lines.push(row(name, loads[name]?.length ? `${short(median(loads[name]))}${range(loads[name])}` : "", short(downloads[name] / 1000)));
+  return lines;
+}
+
+function productRows(n, results, limits) {
+  const heads = ["", "ms", "GFLOP/s", "share of the limit", "share of the best by hand", "of the product alone"];
+  const lines = ["", `**Product of two matrices of ${n} × ${n}**`, ...table(...heads)];
+  for (const [name, { rounds, failed, about }] of Object.entries(results)) {
+    if (failed) {
+      lines.push(failure(name, failed, heads.length));
+      continue;
+    }
+    const ms = rounds.filter(Boolean);
+    const cells = [`${name}${about.kernel ? ` (${about.kernel})` : ""}`, `${short(median(ms))}${range(ms)}`];
+    if (name.endsWith("call alone")) {
+      lines.push(row(...cells, ...Array(heads.length - cells.length).fill("")));
+      continue;
+    }
+    const hand = `by hand, ${name.includes("webgpu") ? "webgpu" : "wasm"}`;
+    const share = name === hand ? undefined : ratio({ rounds }, results[hand]);
+    const limit = percent(least(limitOf(limits, name), productFlops(n), productBytes(n)) / median(ms));
+    lines.push(row(...cells, short(productFlops(n) / 1e6 / median(ms)), limit, percent(share), percent(shareOfHand(results, name, hand))));
+  }
+  return lines;
+}
+
+function sweepRows(sweep) {
+  const lines = [];
+  for (const [name, varied] of Object.entries(sweep)) {
+    lines.push("", `**MLP 784-width-20, ${name}**`, ...table("batch", "width", "GFLOP a step", "ms a step", "GFLOP/s", "time grows as operations to the power"));
+    for (const points of Object.values(varied))
+      for (const [i, point] of points.entries()) {
+        const ms = point.rounds.filter(Boolean);
+        lines.push(row(point.batch, point.width, short(point.flops / 1e9), `${short(median(ms))}${range(ms)}`, short(point.flops / 1e6 / median(ms)), i ? short(exponent(points[i - 1], point)) : ""));
+      }
+  }
+  return lines;
+}
+
+function enduranceRows(endurance) {
+  if (!Object.keys(endurance).length) return [];
+  const lines = table("a long training", "after step", "bytes of the model", "live GPU bytes", "wasm memory, bytes", "JavaScript heap, bytes", "ms a step, median of that tenth");
+  for (const [name, { samples, ms }] of Object.entries(endurance))
+    for (const [i, s] of [samples[0], samples.at(-1)].entries()) lines.push(row(name, ...[s.step, s.model, s.gpu ?? 0, s.wasm, s.heap].map((x) => x.toLocaleString("en")), short(ms[i])));
+  return lines;
 }

@@ -1,14 +1,18 @@
 /** jax-js: the whole step, Adam and noise included, in one `jit`. Channels first, as its convolution wants. */
 import { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy as np, random, tree, valueAndGrad } from "@jax-js/jax";
+import { matrix } from "../hand/matrices.js";
 import { layers, pixels } from "../nets.js";
 
 const [BETA1, BETA2, EPSILON, RATE] = [0.9, 0.999, 1e-8, 1e-3];
 
-export async function open(net, { backend, batch }) {
+async function start(backend) {
   const devices = await init(backend);
   if (!devices.includes(backend)) throw new Error(`jax-js: no device ${backend}`);
   defaultDevice(backend);
+}
 
+export async function open(net, { backend, batch }) {
+  await start(backend);
   const { encoder, decoder, volume } = layers(net);
   const all = [...encoder, ...decoder];
   const shapes = all.map((l) => (l.kind === "dense" ? [l.in, l.out] : [l.out, l.in, l.kernel, l.kernel]));
@@ -91,5 +95,25 @@ export async function open(net, { backend, batch }) {
     },
     about: () => ({ backend: defaultDevice() }),
     close() {},
+  };
+}
+
+/** The product of two (n, n) matrices, waited for and not read back. */
+export async function product(n, { backend }) {
+  await start(backend);
+  const [a, b] = [1, 2].map((seed) => np.array(matrix(n, seed)).reshape([n, n]));
+  const multiply = jit((a, b) => np.matmul(a, b));
+  return {
+    first: async () => (await multiply(a.ref, b.ref).data()).length,
+    async steps(times) {
+      const start = performance.now();
+      for (let i = 0; i < times; i++) {
+        const c = multiply(a.ref, b.ref);
+        await blockUntilReady(c);
+        c.dispose();
+      }
+      return (performance.now() - start) / times;
+    },
+    about: () => ({ backend: defaultDevice() }),
   };
 }

@@ -4,12 +4,19 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
-import { open as openNet } from "./tfjs.js";
+import { open as openNet, product as openProduct } from "./tfjs.js";
+
+const PATHS = "/bench/node_modules/@tensorflow/tfjs-backend-wasm/dist/";
 
 export function open(net, { mended, ...options }) {
-  setWasmPaths("/bench/node_modules/@tensorflow/tfjs-backend-wasm/dist/");
+  setWasmPaths(PATHS);
   if (mended) mend();
   return openNet(net, options);
+}
+
+export function product(n, options) {
+  setWasmPaths(PATHS);
+  return openProduct(n, options);
 }
 
 function mend() {

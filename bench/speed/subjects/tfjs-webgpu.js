@@ -1,4 +1,4 @@
 /** TensorFlow.js on WebGPU. */
 import "@tensorflow/tfjs-backend-webgpu";
 
-export { open } from "./tfjs.js";
+export { open, product } from "./tfjs.js";

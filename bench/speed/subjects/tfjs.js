@@ -1,11 +1,16 @@
 /** TensorFlow.js: the net and its step, on whichever backend is set. */
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
+import { matrix } from "../hand/matrices.js";
 import { layers, pixels } from "../nets.js";
 
-export async function open(net, { backend, batch }) {
+async function start(backend) {
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs: no backend ${backend}`);
   await tf.ready();
+}
+
+export async function open(net, { backend, batch }) {
+  await start(backend);
 
   const { encoder, decoder, volume } = layers(net);
   const variable = (l) => {
@@ -63,5 +68,25 @@ export async function open(net, { backend, batch }) {
     },
     about: () => ({ backend: tf.getBackend() }),
     close() {},
+  };
+}
+
+/** The product of two (n, n) matrices, read back. */
+export async function product(n, { backend }) {
+  await start(backend);
+  const [a, b] = [1, 2].map((seed) => tf.tensor(matrix(n, seed), [n, n]));
+  const multiply = async () => {
+    const c = tf.matMul(a, b);
+    await c.data();
+    c.dispose();
+  };
+  return {
+    first: multiply,
+    async steps(times) {
+      const start = performance.now();
+      for (let i = 0; i < times; i++) await multiply();
+      return (performance.now() - start) / times;
+    },
+    about: () => ({ backend: tf.getBackend() }),
   };
 }

@@ -1,0 +1,31 @@
+/** What the times of rounds say: medians, ratios, growth, and how far from the limit they are. */
+
+export const median = (xs) => quantile(xs, 0.5);
+const quantile = (xs, q) => {
+  const sorted = [...xs].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * q;
+  return sorted[Math.floor(at)] + (at % 1) * (sorted[Math.ceil(at)] - sorted[Math.floor(at)]);
+};
+
+/** How many times as long `other` took as `mine`: the median over the rounds that both were in. */
+export function ratio(mine, other) {
+  const shared = other?.rounds?.flatMap((ms, i) => (ms && mine?.rounds?.[i] ? [ms / mine.rounds[i]] : []));
+  return shared?.length ? median(shared) : undefined;
+}
+
+/** The share of the speed of the best kernel by hand that one of ours has, what surrounds its product taken off; of all rounds that they share. */
+export function shareOfHand(results, name, hand) {
+  const [mine, call, best] = [name, `${name}, call alone`, hand].map((of) => results[of]?.rounds);
+  if (!mine || !call || !best) return undefined;
+  const around = median(call.filter(Boolean));
+  return ratio({ rounds: mine.map((ms) => ms && ms - around) }, { rounds: best });
+}
+
+/** The e of time ∝ operations^e between two points, by their medians. */
+export function exponent(from, to) {
+  const [a, b] = [from, to].map(({ rounds }) => median(rounds.filter(Boolean)));
+  return Math.log(b / a) / Math.log(to.flops / from.flops);
+}
+
+/** The least milliseconds that so many operations and bytes can take, of a limit in GFLOP/s and GB/s. */
+export const least = (limit, flops, bytes) => limit && Math.max(flops / limit.flops, bytes / limit.bandwidth) / 1e6;
