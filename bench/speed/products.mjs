@@ -1,0 +1,49 @@
+/** Products of two (n, n) matrices: ours, the peers', and the best kernel that we write by hand. */
+import { say } from "../../scripts/run.mjs";
+import { assemble, product } from "./hand/wat.mjs";
+import { interleave, prepare } from "./rounds.mjs";
+import { SUBJECTS, openPage } from "./subjects.mjs";
+
+/** Rows and vectors of 4 columns in registers. */
+const WASM = [[4, 2], [3, 3], [6, 2]];
+/** Rows, vectors of 4 columns, how many such blocks lie side by side in a workgroup, and fours of k that are written out. */
+const WEBGPU = [[8, 2, 8, 1], [8, 2, 8, 2], [8, 2, 16, 1], [16, 2, 8, 1], [8, 4, 8, 1], [16, 1, 16, 1], [16, 1, 16, 2], [16, 1, 64, 1], [8, 1, 16, 2], [4, 2, 16, 2], [4, 4, 16, 2]];
+
+/** Of a call of ours that does next to nothing but what surrounds the product. */
+const SHALLOW = 1;
+
+/** By size, by name: { rounds, about }. Of ours also `…, call alone`: the same with a depth of 1 in place of n. */
+export async function products(lab, settings) {
+  const mine = settings.names.filter((name) => SUBJECTS[name].library && !SUBJECTS[name].mended).map((name) => [name, SUBJECTS[name], {}]);
+  const shallow = mine.filter(([, { library }]) => library === "reparam").map(([name, subject]) => [`${name}, call alone`, subject, { depth: SHALLOW }]);
+  const backends = new Set(mine.map(([, { backend }]) => (backend === "webgpu" ? "webgpu" : "wasm")));
+  const hand = [...backends].map((backend) => [`by hand, ${backend}`, { library: `hand-${backend}` }, { kernels: KERNELS[backend]() }]);
+  const results = {};
+  for (const n of settings.sizes) {
+    say(`product of ${n}`);
+    const subjects = [];
+    results[n] = {};
+    for (const [name, subject, options] of [...mine, ...shallow, ...hand]) {
+      results[n][name] = {}; // in this order
+      try {
+        const ready = await prepare(() => openPage(lab, subject, n, { entry: "product", ...options }), settings);
+        subjects.push({ name, ...ready });
+        console.log(`${name}: about ${ready.ms.toFixed(2)} ms`);
+      } catch (error) {
+        results[n][name] = { failed: error.message.split("\n")[0] };
+        console.log(`${name}: ${error.message}`);
+      }
+    }
+    await interleave(subjects, settings);
+    for (const { name, rounds, runner } of subjects) {
+      results[n][name] = { rounds, about: await runner.call("about") };
+      await runner.close();
+    }
+  }
+  return results;
+}
+
+const KERNELS = {
+  wasm: () => WASM.map(([rows, vectors]) => ({ name: `${rows}×${4 * vectors}`, rows, width: 4 * vectors, code: assemble(product({ rows, vectors })) })),
+  webgpu: () => Object.fromEntries(WEBGPU.map(([rows, vectors, across, fours]) => [`${rows}×${4 * vectors}, ${across} across, ${fours} at once`, { rows, vectors, across, fours }])),
+};
