@@ -2,7 +2,7 @@
  * Measures ours and the peers, side by side: one Chromium, interleaved rounds, PyTorch on the CPU beside it.
  *
  *   npm ci --prefix bench && npm run build && node bench/speed/run.mjs
- *       [--parts roofline,loads,steps,products] [--only "reparam cpu;tfjs wasm"] [--nets mlp,dsprites,keras]
+ *       [--parts roofline,loads,steps,products,sweep] [--only "reparam cpu;tfjs wasm"] [--nets mlp,dsprites,keras]
  *       [--sizes 256,512,1024] [--batches 32,64,128,256,512,1024] [--widths 100,200,400,800,1600] [--endure 10000] [--loads 3]
  *       [--rounds 5] [--slice 1.5] [--share 30] [--limit 120] [--full-batch] [--isolated] [--out bench/results/speed]
  *
@@ -16,7 +16,7 @@
  * its own from the data set each step. Everything runs on one thread but PyTorch where it says two; --isolated serves the pages with the
  * headers under which tfjs and jax-js start threads. $PYTHON, or python3, runs PyTorch.
  *
- * Writes FILE.json, FILE.md, after every part. The package exposes models, and no operation by itself: a product of
+ * Writes FILE.json, FILE.md and, of a sweep, FILE.svg, after every part. The package exposes models, and no operation by itself: a product of
  * ours is the decoding of n latents of size n by one dense layer, in blocks of 256 rows and read back; the same with latents of size 1 tells
  * what surrounds it.
  */
@@ -27,16 +27,19 @@ import { main } from "../../scripts/run.mjs";
 import { buildPeers, downloads } from "../build.mjs";
 import { openLab } from "../lab.mjs";
 import { loadTimes } from "./loads.mjs";
+import { plot } from "./plot.mjs";
 import { products } from "./products.mjs";
 import { roofline } from "./roofline.mjs";
 import { settings } from "./settings.mjs";
+import { median } from "./statistics.mjs";
 import { time } from "./steps.mjs";
+import { sweep } from "./sweep.mjs";
 import { markdown } from "./table.mjs";
 
 const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
 
 /** What can be asked for; each part puts its figures under its name, in this order. */
-const PARTS = { roofline, loads: loadTimes, steps, products };
+const PARTS = { roofline, loads: loadTimes, steps, products, sweep };
 
 async function steps(lab, given, report, write) {
   report.steps = {};
@@ -57,6 +60,14 @@ function abouts({ steps = {}, products = {} }) {
   };
 }
 
+/** ms against operations, a line for each subject and what is varied. */
+function curves(sweep) {
+  const series = Object.entries(sweep).flatMap(([name, varied]) =>
+    Object.entries(varied).map(([what, points]) => ({ name: `${name}, ${what}`, points: points.map(({ flops, rounds }) => [flops / 1e9, median(rounds.filter(Boolean))]) })),
+  );
+  return plot({ x: "GFLOP a step", y: "ms a step", series });
+}
+
 await main(async () => {
   const given = settings(PARTS);
   await buildPeers();
@@ -69,6 +80,7 @@ await main(async () => {
     Object.assign(report, abouts(report));
     writeFileSync(`${out}.json`, `${JSON.stringify(report, null, 1)}\n`);
     writeFileSync(`${out}.md`, markdown(report));
+    if (report.sweep) writeFileSync(`${out}.svg`, curves(report.sweep));
   };
   try {
     report.is_fallback = await fallback(lab).catch(() => undefined);
