@@ -2,7 +2,7 @@
  * Measures ours and the peers, side by side: one Chromium, interleaved rounds, PyTorch on the CPU beside it.
  *
  *   npm ci --prefix bench && npm run build && node bench/speed/run.mjs
- *       [--parts roofline,loads,steps,products,sweep] [--only "reparam cpu;tfjs wasm"] [--nets mlp,dsprites,keras]
+ *       [--parts roofline,loads,steps,products,sweep,endurance] [--only "reparam cpu;tfjs wasm"] [--nets mlp,dsprites,keras]
  *       [--sizes 256,512,1024] [--batches 32,64,128,256,512,1024] [--widths 100,200,400,800,1600] [--endure 10000] [--loads 3]
  *       [--rounds 5] [--slice 1.5] [--share 30] [--limit 120] [--full-batch] [--isolated] [--out bench/results/speed]
  *
@@ -26,6 +26,7 @@ import { dirname, resolve } from "node:path";
 import { main } from "../../scripts/run.mjs";
 import { buildPeers, downloads } from "../build.mjs";
 import { openLab } from "../lab.mjs";
+import { endurance } from "./endurance.mjs";
 import { loadTimes } from "./loads.mjs";
 import { plot } from "./plot.mjs";
 import { products } from "./products.mjs";
@@ -39,7 +40,7 @@ import { markdown } from "./table.mjs";
 const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
 
 /** What can be asked for; each part puts its figures under its name, in this order. */
-const PARTS = { roofline, loads: loadTimes, steps, products, sweep };
+const PARTS = { roofline, loads: loadTimes, steps, products, sweep, endurance };
 
 async function steps(lab, given, report, write) {
   report.steps = {};
