@@ -14,7 +14,6 @@ export function bars({ steps = {}, loads = {}, downloads, products = {}, sweep =
   const add = (what, value, comparison, bar) => Number.isFinite(value) && rows.push({ what, value, comparison, bar, holds: comparison === "≥" ? value >= bar : value <= bar });
   const forNets = (f, values) => Object.keys(NETS).forEach((net, i) => steps[net] && f(net, values[i]));
   forNets((net, bar) => add(`dispatches a step, ${net}`, steps[net]["reparam webgpu"]?.dispatches, "≤", bar), [12, 36, 24]);
-  forNets((net, bar) => add(`submits a step, ${net}`, steps[net]["reparam webgpu"]?.submits, "≤", bar), [1, 1, 1]);
   forNets((net, bar) => add(`WebGPU, times as fast as jax-js, ${net}`, fastest(net, "reparam webgpu", ["jax-js webgpu"]), "≥", bar), [1.6, 12, 10]);
   forNets((net, bar) => add(`WebGPU, times as fast as tfjs, ${net}`, fastest(net, "reparam webgpu", ["tfjs webgpu"]), "≥", bar), [8, 16, 14]);
   forNets((net, bar) => add(`CPU, times as fast as the fastest on wasm, ${net}`, fastest(net, "reparam cpu", ["jax-js wasm", "tfjs wasm", "tfjs wasm, mended"]), "≥", bar), [2, 4, 4]);

@@ -31,21 +31,13 @@ export const copy = `
 }`;
 
 /**
- * c = a · b of (n, n) matrices: every thread `rows` × 4·`vectors` of c in registers, k in fours, `fours` of
- * them a turn. Threads of a workgroup lie side by side in `across` columns of such blocks; n is a multiple of what a workgroup covers.
+ * c = a · b of (n, n) matrices: every thread `rows` × 4·`vectors` of c in registers, k in fours. Threads of a workgroup lie side by side in
+ * `across` columns of such blocks; n is a multiple of what a workgroup covers.
  */
-export function product(n, { rows, vectors, across, fours }) {
+export function product(n, { rows, vectors, across }) {
   const q = n / 4;
   const letters = ["x", "y", "z", "w"];
   const blocks = (f) => all(rows, (r) => all(vectors, (v) => f(r, v)));
-  const four = (at) => `{
-    let k = first + ${at}u;
-    ${all(rows, (r) => `let a${r} = a[(row + ${r}u) * ${q}u + k];`)}
-    ${letters.map((letter, i) => `{
-    ${all(vectors, (v) => `let b${v} = b[(k * 4u + ${i}u) * ${q}u + column + ${v}u];`)}
-    ${blocks((r, v) => `c${r}_${v} = fma(vec4f(a${r}.${letter}), b${v}, c${r}_${v});`)}
-    }`).join("\n    ")}
-    }`;
   return `
 @group(0) @binding(0) var<storage, read> a: array<vec4f, ${n * q}>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f, ${n * q}>;
@@ -54,8 +46,12 @@ export function product(n, { rows, vectors, across, fours }) {
   let column = id.x * ${vectors}u;
   let row = id.y * ${rows}u;
   ${blocks((r, v) => `var c${r}_${v} = vec4f();`)}
-  for (var first = 0u; first < ${q}u; first += ${fours}u) {
-    ${all(fours, four)}
+  for (var k = 0u; k < ${q}u; k++) {
+    ${all(rows, (r) => `let a${r} = a[(row + ${r}u) * ${q}u + k];`)}
+    ${letters.map((letter, i) => `{
+    ${all(vectors, (v) => `let b${v} = b[(k * 4u + ${i}u) * ${q}u + column + ${v}u];`)}
+    ${blocks((r, v) => `c${r}_${v} = fma(vec4f(a${r}.${letter}), b${v}, c${r}_${v});`)}
+    }`).join("\n    ")}
   }
   ${blocks((r, v) => `c[(row + ${r}u) * ${q}u + column + ${v}u] = c${r}_${v};`)}
 }`;
