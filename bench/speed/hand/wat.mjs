@@ -51,7 +51,7 @@ const least = (a, b) => `(select ${a} ${b} (i32.lt_u ${a} ${b}))`;
 const loop = (i, from, to, step, body) => `${set(i, from)} (loop $turn_${i.slice(1)} ${body} ${set(i, add(get(i), int(step)))} (br_if $turn_${i.slice(1)} (i32.lt_u ${get(i)} ${to})))`;
 
 /**
- * c = a · b of (n, n) matrices, `rows` × 4·`vectors` of c in registers; two turns of k at once took twice as long in Chromium 156. `product(n, m, l, a, b, c, pa, pb)`: m and l are
+ * c = a · b of (n, n) matrices, `rows` × 4·`vectors` of c in registers; two turns of k at once took twice as long in Node 20. `product(n, m, l, a, b, c, pa, pb)`: m and l are
  * n rounded up to whole blocks; a has m rows, c is (m, l), and pa and pb have room for m · n and l · n elements. n is a multiple of 16.
  */
 export function product({ rows, vectors }) {
