@@ -43,7 +43,7 @@ class Playground {
     return this.page.getByTestId(id);
   }
 
-  /** Until the model stands and the digits are there. */
+  /** Until the model stands, the digits are there and every part of the page shows them. */
   async ready() {
     await this.page.waitForFunction(
       () => {
@@ -53,6 +53,9 @@ class Playground {
       null,
       { timeout: WAIT_MS },
     );
+    await this.page.evaluate(async () => {
+      for (const part of document.querySelectorAll("*")) await part.updateComplete; // they are drawn in turns
+    });
   }
 
   unfold() {
