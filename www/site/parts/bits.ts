@@ -4,6 +4,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { PriorRun } from "../prior-run";
 import { colour } from "../palette";
+import { Pace } from "../pace";
 import { Part } from "../part";
 import { number, t } from "../words";
 import { WHOLE_STEPS } from "./curves";
@@ -15,9 +16,8 @@ const HEADROOM = 1.08;
 
 export class Bits extends Part {
   #chart: uPlot | null = null;
-  #drawnAt = 0;
-  #later = 0;
-  #resize = new ResizeObserver(() => this.#draw());
+  #pace = new Pace(REDRAW_MS, () => this.#draw());
+  #resize = new ResizeObserver(() => this.#pace.now());
 
   protected override render() {
     const { training, heldOut } = this.studio.run.prior;
@@ -31,14 +31,12 @@ export class Bits extends Part {
   }
 
   protected override updated() {
-    const wait = this.#drawnAt + REDRAW_MS - performance.now();
-    if (wait <= 0) return this.#draw();
-    this.#later ||= window.setTimeout(() => this.#draw(), wait);
+    this.#pace.ask();
   }
 
   override disconnectedCallback() {
     super.disconnectedCallback();
-    window.clearTimeout(this.#later);
+    this.#pace.stop();
     this.#resize.disconnect();
     this.#chart?.destroy();
     this.#chart = null;
@@ -49,9 +47,6 @@ export class Bits extends Part {
   }
 
   #draw() {
-    window.clearTimeout(this.#later);
-    this.#later = 0;
-    this.#drawnAt = performance.now();
     const plot = this.querySelector<HTMLElement>(".plot");
     const width = plot?.clientWidth ?? 0;
     if (!plot || width === 0) return;

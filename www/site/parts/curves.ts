@@ -7,6 +7,7 @@ import { bound } from "../formulas";
 import { placesOf } from "../grid";
 import type { Figures, History } from "../history";
 import { colour } from "../palette";
+import { Pace } from "../pace";
 import { Part } from "../part";
 import { number, t } from "../words";
 import "./curves.css";
@@ -22,8 +23,7 @@ export class Curves extends Part {
   #chart: uPlot | null = null;
   #resize: ResizeObserver | null = null;
   #hovered: number | null = null;
-  #drawnAt = 0;
-  #later = 0;
+  #pace = new Pace(REDRAW_MS, () => this.#draw());
 
   protected override render() {
     const { history } = this.studio.run;
@@ -47,21 +47,17 @@ export class Curves extends Part {
   }
 
   protected override updated() {
-    const wait = this.#drawnAt + REDRAW_MS - performance.now();
-    if (wait <= 0) return this.#draw();
-    this.#later ||= window.setTimeout(() => this.#draw(), wait);
+    this.#pace.ask();
   }
 
   override disconnectedCallback() {
     super.disconnectedCallback();
+    this.#pace.stop();
     this.#resize?.disconnect();
     this.#chart?.destroy();
   }
 
   #draw() {
-    window.clearTimeout(this.#later);
-    this.#later = 0;
-    this.#drawnAt = performance.now();
     this.#chart?.setData(columns(this.studio.run.history));
   }
 

@@ -4,6 +4,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { History } from "../history";
 import { colour } from "../palette";
+import { Pace } from "../pace";
 import { Part } from "../part";
 import { turn } from "../turns";
 import { number, t } from "../words";
@@ -16,8 +17,7 @@ const REDRAW_MS = 500;
 
 export class Terms extends Part {
   #charts = new Map<string, uPlot>();
-  #drawnAt = 0;
-  #later = 0;
+  #pace = new Pace(REDRAW_MS, () => void this.#draw());
   #resize = new ResizeObserver(() => this.#charts.forEach(({ root }, name) => this.#fit(name, root.parentElement)));
 
   protected override render() {
@@ -45,14 +45,12 @@ export class Terms extends Part {
   }
 
   protected override updated() {
-    const wait = this.#drawnAt + REDRAW_MS - performance.now();
-    if (wait <= 0) void this.#draw();
-    else this.#later ||= window.setTimeout(() => void this.#draw(), wait);
+    this.#pace.ask();
   }
 
   override disconnectedCallback() {
     super.disconnectedCallback();
-    window.clearTimeout(this.#later);
+    this.#pace.stop();
     this.#resize.disconnect();
     this.#charts.forEach((chart) => chart.destroy());
     this.#charts.clear();
@@ -60,9 +58,6 @@ export class Terms extends Part {
 
   /** A chart a turn, so that many do not add up to a long task. */
   async #draw() {
-    window.clearTimeout(this.#later);
-    this.#later = 0;
-    this.#drawnAt = performance.now();
     const { history } = this.studio.run;
     for (const [name, chart] of this.#charts) {
       if (chart.root.isConnected && name in history.terms) continue;
