@@ -25,7 +25,7 @@ export function downloads(home) {
   const size = (files) => files.reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0);
   const built = (pattern) => readdirSync(OUT).filter((name) => pattern.test(name)).map((name) => join(OUT, name));
   const dist = join(home, "dist");
-  const ours = size(["index", "model", "messages", "errors", "worker", "wasm"].map((name) => join(dist, `${name}.js`)).concat(join(dist, "reparam_relaxed_bg.wasm"))); // the others are other entries, or for other browsers
+  const ours = size(["index", "model", "messages", "errors", "worker", "wasm"].map((name) => join(dist, `${name}.js`)).concat(join(dist, "reparam_first_relaxed.wasm"))); // the others are other entries, or for other browsers
   return {
     "reparam cpu": ours,
     "reparam webgpu": ours,

@@ -2,19 +2,26 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { FUSED, writeFused } from "./fuse.mjs";
+import { enteredBy } from "./split/plain.mjs";
 import { Failure, ROOT, isMain, main, output, run, say } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
 const path = (...parts) => join(ROOT, ...parts);
+/** The core whole, and in the two parts that a page loads: each of the first two files has a twin with relaxed SIMD. */
 const WASM = "reparam_bg.wasm";
-const RELAXED = "reparam_relaxed_bg.wasm";
+const FIRST = "reparam_first.wasm";
+const REST = "reparam_rest.wasm";
+const RELAXED = { [WASM]: "reparam_relaxed_bg.wasm", [FIRST]: "reparam_first_relaxed.wasm" };
+/** Those with an address of their own among the exports of package.json. */
+const WHOLE = [WASM, RELAXED[WASM]];
 /** The modules of www/lib that package.json exports. What only one of them needs, a page loads with that one alone. */
 const ENTRIES = ["index", "core", "worker", "sprites", "latents/index", "measures/index"];
 
-/** src/ → build/wasm: the optimised core, with relaxed SIMD and without, and its JavaScript glue. Redone only where the compiler's output is new. */
-export function buildWasm() {
+/** src/ → build/wasm: the optimised core, whole and in two parts, with relaxed SIMD and without, and its JavaScript glue. Redone only where the compiler's output is new. */
+export async function buildWasm() {
   say("compiling the core to WebAssembly");
   run("cargo", ["build", "--locked", "--lib", "--release", "--target", "wasm32-unknown-unknown"]);
   const { target_directory } = JSON.parse(output("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"]));
@@ -24,12 +31,21 @@ export function buildWasm() {
   if (existsSync(mark) && readFileSync(mark, "utf8") === source) return;
   rmSync(path("build/wasm"), { recursive: true, force: true });
   say("binding and optimising it");
-  run("cargo", ["run", "-q", "--locked", "-p", "tools", "--", "bindgen", "--target", "web", "--out-dir", path("build/wasm"), "--out-name", "reparam", "--remove-producers-section", compiled]);
-  const binary = path("build/wasm", WASM);
-  const optimise = (...args) => run(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), ...args, binary, "-o", binary]);
-  optimise("--debuginfo", `--no-inline=${FUSED}`, "-O3");
-  writeFused(binary, path("build/wasm", RELAXED));
-  optimise("--strip-debug");
+  const file = (name) => path("build/wasm", name);
+  const tool = (...args) => run("cargo", ["run", "-q", "--locked", "-p", "tools", "--", ...args]);
+  const optimise = (name, ...args) => run(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), ...args, file(name), "-o", file(name)]);
+  tool("bindgen", "--target", "web", "--out-dir", path("build/wasm"), "--out-name", "reparam", "--remove-producers-section", compiled);
+  optimise(WASM, "--debuginfo", `--no-inline=${FUSED}`, "-O3");
+  say("cutting it in two");
+  const [marked, marks] = [file("marked.wasm"), file("marks")];
+  tool("instrument", file(WASM), marked);
+  writeFileSync(marks, await enteredBy(await import(pathToFileURL(file("reparam.js"))), readFileSync(marked)));
+  tool("split", file(WASM), marks, file(FIRST), file(REST));
+  for (const plain of [WASM, FIRST]) {
+    writeFused(file(plain), file(RELAXED[plain]));
+    optimise(plain, "--strip-debug");
+  }
+  for (const made of [marked, marks]) rmSync(made);
   writeFileSync(mark, source);
 }
 
@@ -45,10 +61,9 @@ export async function buildLib() {
     output: { dir: path("dist"), cleanDir: true, chunkFileNames: "[name].js", comments: false }, // left readable: minifiers write `./worker.js` in backticks, which not every bundler follows
   });
   cpSync(path("build/lib"), path("dist"), { recursive: true, filter: (name) => statSync(name).isDirectory() || name.endsWith(".d.ts") });
-  for (const name of [WASM, RELAXED]) {
-    copyFileSync(path("build/wasm", name), path("dist", name));
+  for (const name of [...WHOLE, FIRST, RELAXED[FIRST], REST]) copyFileSync(path("build/wasm", name), path("dist", name));
+  for (const name of WHOLE)
     writeFileSync(path("dist", `${name}.d.ts`), "/** The address of the file, with a bundler that copies assets. */\ndeclare const url: string;\nexport default url;\n");
-  }
   const sizes = readdirSync(path("dist")).filter((name) => /\.(js|wasm)$/.test(name)).map((name) => [name, gzipSync(readFileSync(path("dist", name)), { level: 9 }).length]);
   console.log(sizes.map(([name, bytes]) => `dist/${name}  ${(bytes / 1000).toFixed(1)} kB gzip`).join("\n"));
 }

@@ -21,6 +21,26 @@ pub fn check(options: JsValue) -> Result<(), JsValue> {
     crate::train::check(&options).map_err(error::to_js)
 }
 
+thread_local! {
+    static LOADER: std::cell::RefCell<Option<js_sys::Function>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Has `loader` called when the first part of the core needs the rest: it fetches and instantiates it before it returns.
+#[wasm_bindgen]
+pub fn on_load_rest(loader: js_sys::Function) {
+    LOADER.set(Some(loader));
+}
+
+/// Loads the rest of the core; what the first part calls before it enters any of it (`tools/src/split.rs`).
+#[wasm_bindgen]
+pub fn load_rest() {
+    let loader = LOADER.with_borrow(Option::clone);
+    let loaded = loader.map_or(Err(JsValue::from_str("nothing loads the rest of the core")), |loader| loader.call0(&JsValue::NULL));
+    if let Err(thrown) = loaded {
+        wasm_bindgen::throw_val(thrown);
+    }
+}
+
 /// Calls `listener` with the text of a panic, after which this module must not be used again.
 #[wasm_bindgen]
 pub fn on_panic(listener: js_sys::Function) {

@@ -1,20 +1,30 @@
-//! The wasm-bindgen command and its test runner, at the version that Cargo.lock pins.
+//! The wasm-bindgen command and its test runner, at the version that Cargo.lock pins, and the cutting of the core in two.
 
+mod split;
+
+use std::path::Path;
 use std::{env, process};
 
 fn main() {
     let mut args: Vec<_> = env::args_os().collect();
     let verb = if args.len() > 1 { args.remove(1) } else { "".into() };
-    let done = match verb.to_str() {
-        Some("bindgen") => wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(args),
-        Some("test") => wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(args),
+    let done = match (verb.to_str(), &args[1..]) {
+        (Some("bindgen"), _) => wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(args).map_err(|error| format!("{error:?}")),
+        (Some("test"), _) => {
+            wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(args).map_err(|error| format!("{error:?}"))
+        }
+        (Some("instrument"), [core, to]) => split::instrument(Path::new(core), Path::new(to)).map_err(|error| error.to_string()),
+        (Some("split"), [core, marks, first, rest]) => {
+            let [core, marks, first, rest] = [core, marks, first, rest].map(Path::new);
+            split::split(core, marks, first, rest).map_err(|error| error.to_string())
+        }
         _ => {
-            eprintln!("usage: tools bindgen|test ARGS...");
+            eprintln!("usage: tools bindgen ARGS... | test ARGS... | instrument CORE TO | split CORE MARKS FIRST REST");
             process::exit(2);
         }
     };
     if let Err(error) = done {
-        eprintln!("error: {error:?}");
+        eprintln!("error: {error}");
         process::exit(1);
     }
 }
