@@ -36,6 +36,14 @@ pub fn word(seed: [u32; 2], stream: u32, step: u32, element: u32) -> u32 {
     threefry2x32(stream_key(seed, stream), [step, element])[0]
 }
 
+/// The words of the elements from `start` on: what `word` gives one by one, in a loop that is vectorised.
+pub fn words(seed: [u32; 2], stream: u32, step: u32, start: u32, out: &mut [u32]) {
+    let key = stream_key(seed, stream);
+    for (i, word) in out.iter_mut().enumerate() {
+        *word = threefry2x32(key, [step, start.wrapping_add(i as u32)])[0];
+    }
+}
+
 /// A word's 23 high bits as a float in [0, 1).
 pub fn unit(word: u32) -> f32 {
     f32::from_bits((word >> 9) | 0x3F80_0000) - 1.0

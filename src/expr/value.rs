@@ -22,11 +22,8 @@ impl Env {
 
     /// The draws of the elements from `start` on.
     pub fn draws(&self, stream: u32, law: Law, start: u32, out: &mut Lanes) {
-        let key = rng::stream_key(self.seed, stream);
         let mut words = [0u32; LANES];
-        for (i, word) in words.iter_mut().enumerate() {
-            *word = rng::threefry2x32(key, [self.step, start.wrapping_add(i as u32)])[0];
-        }
+        rng::words(self.seed, stream, self.step, start, &mut words);
         for (y, word) in out.iter_mut().zip(words) {
             *y = match law {
                 Law::Normal => std::f32::consts::SQRT_2 * rng::erfinv_with(rng::symmetric(word), fast::log),

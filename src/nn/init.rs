@@ -33,8 +33,16 @@ impl Init {
             Init::Glorot { fan_in, fan_out } => (6.0 / (fan_in + fan_out) as f64).sqrt(),
             Init::Kaiming { fan_in } => (6.0 / fan_in as f64).sqrt(),
         };
-        let (words, stream) = (rng::seed_words(seed), FIRST_STREAM + parameter as u32);
-        (0..n as u32).map(|i| rng::symmetric(rng::word(words, stream, 0, i)) * limit as f32).collect()
+        let (seed, stream) = (rng::seed_words(seed), FIRST_STREAM + parameter as u32);
+        let mut values = vec![0.0; n];
+        let mut words = [0u32; 256];
+        for (start, values) in (0..).step_by(words.len()).zip(values.chunks_mut(words.len())) {
+            rng::words(seed, stream, 0, start, &mut words);
+            for (value, word) in values.iter_mut().zip(words) {
+                *value = rng::symmetric(word) * limit as f32;
+            }
+        }
+        values
     }
 }
 

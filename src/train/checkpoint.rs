@@ -14,7 +14,7 @@ use crate::nn::{FLAT, ParamSpec, layout};
 use crate::train::cursor::Position;
 use crate::train::prior::{self, Learnt};
 use crate::train::session::{Clock, Session, check_memory};
-use crate::train::states::{CRITIC, State, states};
+use crate::train::states::{CRITIC, states};
 use crate::vae::{Model, Options};
 
 #[derive(Serialize, Deserialize)]
@@ -112,12 +112,13 @@ impl Session {
         header.check(&model)?;
         check_memory(&model)?;
         let mut values = Vec::new();
-        for State { name: state, specs, initial } in states(&model) {
-            let read = match specs {
-                None => file.tensor(state, &[initial.len()])?.to_vec(),
-                Some(specs) => read_flat(&file, state, specs)?,
+        for state in states(&model) {
+            let name = state.name;
+            let read = match state.specs {
+                None => file.tensor(name, &[state.initial(model.options.seed).len()])?.to_vec(),
+                Some(specs) => read_flat(&file, name, specs)?,
             };
-            values.push((state, read));
+            values.push((name, read));
         }
         let learnt = header.prior.map(|header| Learnt::of_header(header, &model)).transpose()?;
         if let Some(learnt) = &learnt {

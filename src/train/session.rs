@@ -47,7 +47,8 @@ impl Session {
     pub async fn create(options: Options, choice: Choice, clock: Clock) -> Result<Session> {
         let model = Model::new(options)?;
         check_memory(&model)?;
-        let values: Vec<(&'static str, Vec<f32>)> = states(&model).into_iter().map(|s| (s.name, s.initial)).collect();
+        let values: Vec<(&'static str, Vec<f32>)> =
+            states(&model).into_iter().map(|s| (s.name, s.initial(model.options.seed))).collect();
         Session::with_states(model, choice, clock, &values).await
     }
 

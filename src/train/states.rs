@@ -17,27 +17,48 @@ pub struct State<'a> {
     pub name: &'static str,
     /// What it is made of, if it is laid out like parameters.
     pub specs: Option<&'a [ParamSpec]>,
-    pub initial: Vec<f32>,
+    first: First,
 }
 
-/// All states of a model, with their values at first.
+/// What a state holds before the first step.
+enum First {
+    /// Draws of the laws of its parameters, the first of which has this number.
+    Drawn(usize),
+    Zeros,
+    Given(Vec<f32>),
+}
+
+impl State<'_> {
+    /// Its values before the first step.
+    pub fn initial(self, seed: u64) -> Vec<f32> {
+        let specs = self.specs.unwrap_or_default();
+        let (offsets, size) = layout(specs);
+        match self.first {
+            First::Given(values) => values,
+            First::Zeros => vec![0.0; size],
+            First::Drawn(first) => {
+                let mut flat = vec![0.0; size];
+                for (i, (spec, offset)) in specs.iter().zip(offsets).enumerate() {
+                    let values = spec.init.values(seed, first + i, spec.shape.size());
+                    flat[offset..offset + values.len()].copy_from_slice(&values);
+                }
+                flat
+            }
+        }
+    }
+}
+
+/// All states of a model.
 pub fn states(model: &Model) -> Vec<State<'_>> {
     let mut list = Vec::new();
     let groups = [(&model.specs, FLAT, MOMENTS, 0), (&model.critic, CRITIC, CRITIC_MOMENTS, model.specs.len())];
     for (specs, name, moments, first) in groups.into_iter().filter(|(specs, ..)| !specs.is_empty()) {
-        let (offsets, size) = layout(specs);
-        let mut flat = vec![0.0f32; size];
-        for (i, (spec, offset)) in specs.iter().zip(offsets).enumerate() {
-            let values = spec.init.values(model.options.seed, first + i, spec.shape.size());
-            flat[offset..offset + values.len()].copy_from_slice(&values);
-        }
-        let is_averaged = name == FLAT && model.options.ema.is_some();
-        let average = is_averaged.then(|| State { name: EMA, specs: Some(specs), initial: flat.clone() });
-        list.push(State { name, specs: Some(specs), initial: flat });
-        list.extend(moments.map(|name| State { name, specs: Some(specs), initial: vec![0.0; size] }));
-        list.extend(average);
+        let state = |name, first| State { name, specs: Some(specs), first };
+        list.push(state(name, First::Drawn(first)));
+        list.extend(moments.map(|name| state(name, First::Zeros)));
+        list.extend((name == FLAT && model.options.ema.is_some()).then(|| state(EMA, First::Drawn(first))));
     }
-    list.extend(model.kept().into_iter().map(|(name, initial)| State { name, specs: None, initial }));
+    list.extend(model.kept().into_iter().map(|(name, initial)| State { name, specs: None, first: First::Given(initial) }));
     list
 }
 
