@@ -50,13 +50,52 @@ pub fn split(core: &Path, marks: &Path, first: &Path, rest: &Path) -> Result<()>
     if functions.len() != marks.len() {
         return Err(format!("{} marks for {} functions", marks.len(), functions.len()).into());
     }
-    let is_rest: HashSet<FunctionId> = functions.iter().zip(&marks).filter(|(_, mark)| **mark == 0).map(|(id, _)| *id).collect();
+    let mut is_rest: HashSet<FunctionId> =
+        functions.iter().zip(&marks).filter(|(_, mark)| **mark == 0).map(|(id, _)| *id).collect();
+    keep_containers(&module, &functions, &mut is_rest);
     let wanted = Wanted::new(&module, &functions, &is_rest);
     make_first(&mut module, &wanted)?;
     module.emit_wasm_file(first)?;
     let mut module = ModuleConfig::new().generate_name_section(false).parse_file(core)?;
     make_rest(&mut module, &wanted)?;
     Ok(module.emit_wasm_file(rest)?)
+}
+
+/// How much of a container, a sort or the allocator runs depends on sizes alone: what one that ran calls of its own kind goes with it.
+fn keep_containers(module: &Module, functions: &[FunctionId], is_rest: &mut HashSet<FunctionId>) {
+    let is_container = |id: &FunctionId| module.funcs.get(*id).name.as_deref().is_some_and(is_container);
+    let mut callers: Vec<FunctionId> = functions.iter().filter(|id| !is_rest.contains(id) && is_container(id)).copied().collect();
+    while let Some(caller) = callers.pop() {
+        for id in called_by(module, caller) {
+            if is_container(&id) && is_rest.remove(&id) {
+                callers.push(id);
+            }
+        }
+    }
+}
+
+fn is_container(name: &str) -> bool {
+    const HOMES: [&str; 7] = [
+        "alloc::collections",
+        "alloc::raw_vec",
+        "alloc::vec",
+        "core::slice::sort",
+        "hashbrown::",
+        "dlmalloc::",
+        "compiler_builtins::",
+    ];
+    let is_crate_hash = |part: &&str| !(part.len() == 16 && part.bytes().all(|b| b.is_ascii_hexdigit()));
+    let plain: String = name.split(['[', ']']).filter(is_crate_hash).collect();
+    let plain = plain.trim_start_matches(['<', '&']).trim_start_matches("mut ");
+    HOMES.iter().any(|home| plain.starts_with(home))
+}
+
+fn called_by(module: &Module, id: FunctionId) -> BTreeSet<FunctionId> {
+    let mut called = Called::default();
+    if let FunctionKind::Local(function) = &module.funcs.get(id).kind {
+        ir::dfs_in_order(&mut called, function, function.entry_block());
+    }
+    called.0
 }
 
 fn local_functions(module: &Module) -> Vec<FunctionId> {
@@ -77,27 +116,25 @@ struct Wanted {
 
 impl Wanted {
     fn new(module: &Module, functions: &[FunctionId], is_rest: &HashSet<FunctionId>) -> Wanted {
-        let mut by_first = Called::default();
-        let mut by_rest = Called::default();
+        let (mut by_first, mut by_rest) = (BTreeSet::new(), BTreeSet::new());
         for id in functions {
             let called = if is_rest.contains(id) { &mut by_rest } else { &mut by_first };
-            let function = module.funcs.get(*id).kind.unwrap_local();
-            ir::dfs_in_order(called, function, function.entry_block());
+            called.extend(called_by(module, *id));
         }
         for export in module.exports.iter() {
             if let ExportItem::Function(id) = export.item {
-                by_first.0.insert(id);
+                by_first.insert(id);
             }
         }
         for element in module.elements.iter() {
             if let ElementItems::Functions(ids) = &element.items {
-                by_first.0.extend(ids);
+                by_first.extend(ids);
             }
         }
         let all = all_functions(module);
         let place = |id: &FunctionId| all.iter().position(|other| other == id).expect("it is one of them");
-        let of_rest = by_first.0.iter().filter(|id| is_rest.contains(id)).map(place).collect();
-        let of_first = by_rest.0.iter().filter(|id| !is_rest.contains(id)).map(place);
+        let of_rest = by_first.iter().filter(|id| is_rest.contains(id)).map(place).collect();
+        let of_first = by_rest.iter().filter(|id| !is_rest.contains(id)).map(place);
         Wanted { of_rest, of_first: of_first.enumerate().map(|(k, at)| (at, format!("_{k:x}"))).collect() }
     }
 }

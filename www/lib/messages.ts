@@ -51,10 +51,12 @@ export interface Answers {
 
 export type Request = Call & { id: number };
 
-/** To a worker, before anything else: where the wasm is, when it is not beside the worker. */
+/** To a worker, once: what its core is, unless it is to load that by itself. */
 export interface WasmMessage {
   kind: "wasm";
-  source: WasmSource;
+  source?: WasmSource;
+  /** The first part of the package's own, compiled. */
+  first?: WebAssembly.Module;
 }
 
 export type ToWorker = Request | WasmMessage;

@@ -9,60 +9,46 @@ import init, * as glue from "#wasm";
 import type { CoreModule } from "./core-module.js";
 import { ReparamError } from "./errors.js";
 import type { WasmSource } from "./options.js";
+import { FIRST, REST, compile } from "./wasm-files.js";
 
 let loading: Promise<CoreModule> | undefined;
 
-/** The core, ready to use. Calls after the first get the same one, whatever `source` they give; a failure can be tried again. */
-export function loadCore(source: WasmSource | undefined): Promise<CoreModule> {
-  loading ??= load(source).catch((cause: unknown) => {
+/**
+ * The core, ready to use: `source`, or else the two files, of which the first may be compiled already. Calls after the first get the same
+ * one, whatever they give; a failure can be tried again.
+ */
+export function loadCore(source: WasmSource | undefined, first?: WebAssembly.Module): Promise<CoreModule> {
+  loading ??= load(source, first).catch((cause: unknown) => {
     loading = undefined;
     throw new ReparamError({ code: "internal", message: `the wasm core could not be loaded: ${String(cause)}; \`wasm\` can give the URL or the bytes of reparam_bg.wasm` }, { cause });
   });
   return loading;
 }
 
-async function load(source: WasmSource | undefined): Promise<CoreModule> {
+async function load(source: WasmSource | undefined, first: WebAssembly.Module | undefined): Promise<CoreModule> {
   const listeners = new Set<(text: string) => void>();
   const tell = (text: string) => listeners.forEach((listener) => listener(text));
   if (source !== undefined) await init({ module_or_path: source });
-  else await loadParts(tell);
+  else await loadParts(first, tell);
   glue.on_panic(tell);
   return { Core: glue.Core, catalogue: glue.catalogue, check: glue.check, onPanic: (listener) => void listeners.add(listener) };
 }
 
-async function loadParts(tell: (text: string) => void): Promise<void> {
-  // Bundlers look for just this form.
-  const first = hasRelaxedSimd() ? new URL("./reparam_first_relaxed.wasm", import.meta.url) : new URL("./reparam_first.wasm", import.meta.url);
-  const rest = new URL("./reparam_rest.wasm", import.meta.url);
-  const disk = fileReader(first);
+async function loadParts(first: WebAssembly.Module | undefined, tell: (text: string) => void): Promise<void> {
+  const disk = fileReader(FIRST);
   const read = disk ?? requester();
-  const [exports, module] = await Promise.all([init({ module_or_path: disk?.(first) ?? first }), read === undefined ? compile(rest) : undefined]);
+  const [exports, module] = await Promise.all([init({ module_or_path: first ?? disk?.(FIRST) ?? FIRST }), read === undefined ? compile(REST) : undefined]);
   const imports = { first: exports as unknown as WebAssembly.ModuleImports };
   if (module !== undefined) await WebAssembly.instantiate(module, imports);
   glue.on_load_rest(() => {
     if (read === undefined) return; // it is there already
     try {
-      new WebAssembly.Instance(new WebAssembly.Module(read(rest)), imports);
+      new WebAssembly.Instance(new WebAssembly.Module(read(REST)), imports);
     } catch (cause) {
       tell(`reparam_rest.wasm could not be loaded: ${String(cause)}`);
       throw cause;
     }
   });
-}
-
-/** Whether a function that multiplies and adds with one rounding is valid here. */
-function hasRelaxedSimd(): boolean {
-  const zero = [0x41, 0, 0xfd, 0x0f]; // i32.const 0, i8x16.splat
-  const body = [0, ...zero, ...zero, ...zero, 0xfd, 0x85, 0x02, 0x0b]; // f32x4.relaxed_madd, end
-  const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
-  const [type, fn, code] = [section(1, 1, 0x60, 0, 1, 0x7b), section(3, 1, 0), section(10, 1, body.length, ...body)];
-  return WebAssembly.validate(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...type, ...fn, ...code]));
-}
-
-async function compile(url: URL): Promise<WebAssembly.Module> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.href}: ${response.status}`);
-  return WebAssembly.compile(await response.arrayBuffer());
 }
 
 type Read = (file: URL) => BufferSource;

@@ -2,9 +2,10 @@
 
 import { ReparamError, toFields } from "./errors.js";
 import { transfers } from "./messages.js";
-import type { Reply, ToWorker } from "./messages.js";
+import type { Reply, ToWorker, WasmMessage } from "./messages.js";
 import type { HostOptions, WasmSource } from "./options.js";
 import type { Connect } from "./port.js";
+import { compileFirst } from "./wasm-files.js";
 
 export function workerPort(where: HostOptions["worker"], wasm: WasmSource | undefined): Connect {
   return (receive) => {
@@ -16,7 +17,9 @@ export function workerPort(where: HostOptions["worker"], wasm: WasmSource | unde
       receive({ kind: "crashed", error: { code: "internal", message: event.message || LOAD_FAILED } });
     };
     worker.onmessageerror = () => receive({ kind: "crashed", error: toFields("a message of the worker could not be read") });
-    if (wasm !== undefined) worker.postMessage({ kind: "wasm", source: wasm instanceof URL ? wasm.href : wasm } satisfies ToWorker);
+    const tell = (core: Omit<WasmMessage, "kind">) => worker.postMessage({ kind: "wasm", ...core } satisfies WasmMessage);
+    if (wasm !== undefined) tell({ source: wasm instanceof URL ? wasm.href : wasm });
+    else void compileFirst().then((first) => tell(first ? { first } : {}));
     return { send, close: async () => worker.terminate() }; // this frees the device and the wasm memory at once
   };
 }

@@ -2,8 +2,7 @@
 
 import { Engine } from "./engine.js";
 import { transfers } from "./messages.js";
-import type { ToWorker } from "./messages.js";
-import type { WasmSource } from "./options.js";
+import type { ToWorker, WasmMessage } from "./messages.js";
 import { loadCore } from "./wasm.js";
 
 const BUDGET_MS = 40; // how long a call may have to wait while training
@@ -12,10 +11,15 @@ const scope = self as unknown as {
   postMessage(message: unknown, transfer: Transferable[]): void;
   onmessage: (event: MessageEvent<ToWorker>) => void;
 };
-let wasm: WasmSource | undefined;
-const engine = new Engine(() => loadCore(wasm), (reply) => scope.postMessage(reply, transfers(reply)), BUDGET_MS);
+let told: (message: WasmMessage) => void;
+const wasm = new Promise<WasmMessage>((resolve) => (told = resolve));
+const load = async () => {
+  const { source, first } = await wasm;
+  return loadCore(source, first);
+};
+const engine = new Engine(load, (reply) => scope.postMessage(reply, transfers(reply)), BUDGET_MS);
 
 scope.onmessage = ({ data }) => {
-  if (data.kind === "wasm") wasm = data.source;
+  if (data.kind === "wasm") told(data);
   else engine.receive(data);
 };
