@@ -11,6 +11,7 @@ mod prior;
 mod programs;
 mod run;
 mod session;
+mod snapshot;
 mod states;
 
 pub use data::{Data, Values};

@@ -11,11 +11,12 @@ use crate::expr::Env;
 use crate::ops::adam::AVERAGE_MEMORY;
 use crate::plan::{Plan, Role};
 use crate::rng;
-use crate::train::cursor::{Cursor, Position};
+use crate::train::cursor::Cursor;
 use crate::train::data::Data;
 use crate::train::options::TrainOptions;
 use crate::train::programs::{self, CRITIC_ADAM, Readout, Resident};
 use crate::train::session::Session;
+use crate::train::snapshot::Snapshots;
 use crate::train::states::states;
 use crate::vae::codes::usage::{self, CodeUsage};
 use crate::vae::terms::DATA_ROWS;
@@ -39,25 +40,8 @@ pub struct Run {
     /// Smoothed; nothing before the first submit.
     step_ms: Option<f64>,
     /// What a loss that is not finite leads back to.
-    good: Snapshot,
+    snapshots: Snapshots,
 }
-
-/// States at some step, on the host.
-pub(super) struct Snapshot {
-    pub taken_ms: f64,
-    step: u64,
-    position: Position,
-    states: Vec<(&'static str, Vec<f32>)>,
-}
-
-impl Snapshot {
-    pub fn is_finite(&self) -> bool {
-        self.states.iter().all(|(_, values)| values.iter().all(|x| x.is_finite()))
-    }
-}
-
-/// How often a run takes a snapshot.
-pub(super) const SNAPSHOT_MS: f64 = 10_000.0;
 
 /// Means in nats per example. elbo = −(reconstruction + kl).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -134,9 +118,10 @@ impl Session {
         if let Some(held_out) = validation {
             self.hold(VALIDATION, held_out)?;
         }
-        let good = self.snapshot_of_model().await?;
+        let names: Vec<&'static str> = states(&self.model).into_iter().map(|state| state.name).collect();
+        let snapshots = Snapshots::begin(self, &names, self.step, self.position).await?;
         self.run = Some(Run {
-            good,
+            snapshots,
             plan,
             readout,
             cursor: Cursor::resume(self.model.options.seed, n, self.position),
@@ -193,7 +178,7 @@ impl Session {
             if let Some(k) = figures.iter().position(|x| !x.is_finite()) {
                 let names = ["loss", "reconstruction", "kl"].into_iter().chain(run.readout.named.iter().map(|(name, _)| *name));
                 let (what, step) = (names.into_iter().nth(k).unwrap_or("loss").to_string(), self.step);
-                (self.step, self.position) = self.go_back(&run.good)?;
+                (self.step, self.position) = run.snapshots.restore(self)?;
                 return Err(Error::NonFinite { what, step, back_at: self.step });
             }
             run.since.0 += 1;
@@ -210,12 +195,7 @@ impl Session {
                 run.since = (0, Vec::new());
             }
         }
-        if (self.clock)() - run.good.taken_ms > SNAPSHOT_MS {
-            let next = self.snapshot_of_model().await?;
-            if next.is_finite() {
-                run.good = next;
-            }
-        }
+        run.snapshots.renew(self, self.step, self.position).await?;
         let after = run.cursor.epochs_done();
         if after > before {
             let validation = match &run.validation {
@@ -257,27 +237,6 @@ impl Session {
             controls.push((CRITIC_ADAM.controls.decay, 0.0));
         }
         controls
-    }
-
-    async fn snapshot_of_model(&self) -> Result<Snapshot> {
-        let names: Vec<&'static str> = self::states(&self.model).into_iter().map(|state| state.name).collect();
-        self.snapshot(&names, self.step, self.position).await
-    }
-
-    pub(super) async fn snapshot(&self, names: &[&'static str], step: u64, position: Position) -> Result<Snapshot> {
-        let mut states = Vec::new();
-        for name in names {
-            states.push((*name, self.read_state(name).await?));
-        }
-        Ok(Snapshot { taken_ms: (self.clock)(), step, position, states })
-    }
-
-    /// Puts a snapshot's states back; its step and position.
-    pub(super) fn go_back(&mut self, to: &Snapshot) -> Result<(u64, Position)> {
-        for (name, values) in &to.states {
-            self.backend.write(&Role::State((*name).into()), bytemuck::cast_slice(values))?;
-        }
-        Ok((to.step, to.position))
     }
 
     /// Ends the run, finished or not; the model can go on.

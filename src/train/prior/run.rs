@@ -19,8 +19,9 @@ use crate::train::prior::examples::Examples;
 use crate::train::prior::sampling::CONDITION;
 use crate::train::prior::{Learnt, STATES, programs};
 use crate::train::programs::Resident;
-use crate::train::run::{MAX_STEPS, SNAPSHOT_MS, Snapshot};
+use crate::train::run::MAX_STEPS;
 use crate::train::session::Session;
+use crate::train::snapshot::Snapshots;
 use crate::vae::condition::DROPOUT;
 use crate::vae::prior::{CodePrior, grid};
 
@@ -54,7 +55,7 @@ struct Steps {
     since: (u64, f64),
     held_out: Option<Resident>,
     step_ms: Option<f64>,
-    good: Snapshot,
+    snapshots: Snapshots,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -199,10 +200,10 @@ impl Session {
         self.write_codes(NAME, &codes, options.batch_size)?;
         let held_out = held_out.map(|codes| self.write_codes(HELD_OUT, &codes, EVALUATION)).transpose()?;
         let cursor = Cursor::resume(begun.prior.seed, codes.rows, begun.position);
-        let good = self.snapshot(&STATES, begun.step, begun.position).await?;
+        let snapshots = Snapshots::begin(self, &STATES, begun.step, begun.position).await?;
         self.prior = Some(begun);
         let total = options.steps(codes.rows);
-        Ok(Steps { plan, cursor, total, done: 0, since: (0, 0.0), held_out, step_ms: None, good })
+        Ok(Steps { plan, cursor, total, done: 0, since: (0, 0.0), held_out, step_ms: None, snapshots })
     }
 
     async fn step_prior(&mut self, options: &TrainOptions, run: &mut Steps, budget_ms: f64) -> Result<PriorAdvance> {
@@ -235,7 +236,7 @@ impl Session {
             t += 1;
             run.done += 1;
             if !nats.is_finite() {
-                let (back_at, position) = self.go_back(&run.good)?;
+                let (back_at, position) = run.snapshots.restore(self)?;
                 self.count_prior(back_at, position);
                 return Err(Error::NonFinite { what: "the prior's cross-entropy".into(), step: t, back_at });
             }
@@ -247,12 +248,7 @@ impl Session {
             }
         }
         self.count_prior(t, run.cursor.position());
-        if (self.clock)() - run.good.taken_ms > SNAPSHOT_MS {
-            let next = self.snapshot(&STATES, t, run.cursor.position()).await?;
-            if next.is_finite() {
-                run.good = next;
-            }
-        }
+        run.snapshots.renew(self, t, run.cursor.position()).await?;
         let after = run.cursor.epochs_done();
         if after > before {
             let validation = match &run.held_out {
