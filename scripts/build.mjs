@@ -5,22 +5,22 @@ import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { FUSED, writeFused } from "./fuse.mjs";
-import { enteredBy } from "./split/plain.mjs";
+import { homes } from "./split/plain.mjs";
 import { Failure, ROOT, isMain, main, output, run, say } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
 const path = (...parts) => join(ROOT, ...parts);
-/** The core whole, and in the two parts that a page loads: each of the first two files has a twin with relaxed SIMD. */
+/** The core whole, and in the parts that a page loads: each of the first two files has a twin with relaxed SIMD. */
 const WASM = "reparam_bg.wasm";
 const FIRST = "reparam_first.wasm";
-const REST = "reparam_rest.wasm";
+const OTHERS = ["reparam_gpu.wasm", "reparam_rest.wasm"];
 const RELAXED = { [WASM]: "reparam_relaxed_bg.wasm", [FIRST]: "reparam_first_relaxed.wasm" };
 /** Those with an address of their own among the exports of package.json. */
 const WHOLE = [WASM, RELAXED[WASM]];
 /** The modules of www/lib that package.json exports. What only one of them needs, a page loads with that one alone. */
 const ENTRIES = ["index", "core", "worker", "sprites", "latents/index", "measures/index"];
 
-/** src/ → build/wasm: the optimised core, whole and in two parts, with relaxed SIMD and without, and its JavaScript glue. Redone only where the compiler's output is new. */
+/** src/ → build/wasm: the optimised core, whole and in parts, with relaxed SIMD and without, and its JavaScript glue. Redone only where the compiler's output is new. */
 export async function buildWasm() {
   say("compiling the core to WebAssembly");
   run("cargo", ["build", "--locked", "--lib", "--release", "--target", "wasm32-unknown-unknown"]);
@@ -36,16 +36,16 @@ export async function buildWasm() {
   const optimise = (name, ...args) => run(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), ...args, file(name), "-o", file(name)]);
   tool("bindgen", "--target", "web", "--out-dir", path("build/wasm"), "--out-name", "reparam", "--remove-producers-section", compiled);
   optimise(WASM, "--debuginfo", `--no-inline=${FUSED}`, "-O3");
-  say("cutting it in two");
-  const [marked, marks] = [file("marked.wasm"), file("marks")];
+  say("cutting it in parts");
+  const [marked, places] = [file("marked.wasm"), file("homes")];
   tool("instrument", file(WASM), marked);
-  writeFileSync(marks, await enteredBy(await import(pathToFileURL(file("reparam.js"))), readFileSync(marked)));
-  tool("split", file(WASM), marks, file(FIRST), file(REST));
+  writeFileSync(places, await homes(await import(pathToFileURL(file("reparam.js"))), readFileSync(marked)));
+  tool("split", file(WASM), places, ...[FIRST, ...OTHERS].map(file));
   for (const plain of [WASM, FIRST]) {
     writeFused(file(plain), file(RELAXED[plain]));
     optimise(plain, "--strip-debug");
   }
-  for (const made of [marked, marks]) rmSync(made);
+  for (const made of [marked, places]) rmSync(made);
   writeFileSync(mark, source);
 }
 
@@ -61,7 +61,7 @@ export async function buildLib() {
     output: { dir: path("dist"), cleanDir: true, chunkFileNames: "[name].js", comments: false }, // left readable: minifiers write `./worker.js` in backticks, which not every bundler follows
   });
   cpSync(path("build/lib"), path("dist"), { recursive: true, filter: (name) => statSync(name).isDirectory() || name.endsWith(".d.ts") });
-  for (const name of [...WHOLE, FIRST, RELAXED[FIRST], REST]) copyFileSync(path("build/wasm", name), path("dist", name));
+  for (const name of [...WHOLE, FIRST, RELAXED[FIRST], ...OTHERS]) copyFileSync(path("build/wasm", name), path("dist", name));
   for (const name of WHOLE)
     writeFileSync(path("dist", `${name}.d.ts`), "/** The address of the file, with a bundler that copies assets. */\ndeclare const url: string;\nexport default url;\n");
   const sizes = readdirSync(path("dist")).filter((name) => /\.(js|wasm)$/.test(name)).map((name) => [name, gzipSync(readFileSync(path("dist", name)), { level: 9 }).length]);

@@ -10,8 +10,7 @@ const LIMITS = {
   maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupSizeX: 256, maxComputeWorkgroupSizeY: 256, maxComputeWorkgroupSizeZ: 64,
   maxComputeWorkgroupsPerDimension: 65535,
 };
-const INFO = { vendor: "none", architecture: "none", device: "", description: "", isFallbackAdapter: false, subgroupMinSize: 32, subgroupMaxSize: 32 };
-const FEATURES = { features: new Set(), limits: LIMITS, info: INFO, adapterInfo: INFO };
+const INFO = { vendor: "none", architecture: "none", device: "", description: "", subgroupMinSize: 32, subgroupMaxSize: 32 };
 const settled = async () => null;
 const never = new Promise(() => {});
 
@@ -25,18 +24,27 @@ function buffer({ size }) {
   return pliant({ size, mapAsync: settled, getMappedRange, unmap: () => {}, destroy: () => {} });
 }
 
-function adapter() {
-  const queue = pliant({ onSubmittedWorkDone: settled, submit: () => {}, writeBuffer: () => {} });
-  const requestDevice = async () => pliant({ ...FEATURES, queue, lost: never, createBuffer: buffer, popErrorScope: settled });
-  return pliant({ ...FEATURES, requestDevice });
+/** wgpu asks one whether its canvas could show more than the standard range of colours. */
+class Canvas {
+  getContext() {
+    return pliant({ configure: () => {}, unconfigure: () => {} });
+  }
 }
 
-/** Puts such a device within reach, or none at all; what it gives back undoes it. */
-export function device(exists) {
-  const names = ["navigator", "GPUValidationError", "GPUOutOfMemoryError", "WorkerGlobalScope", "Window"];
+function adapter(isFallbackAdapter) {
+  const info = { ...INFO, isFallbackAdapter };
+  const common = { features: new Set(), limits: LIMITS, info, adapterInfo: info };
+  const queue = pliant({ onSubmittedWorkDone: settled, submit: () => {}, writeBuffer: () => {} });
+  const requestDevice = async () => pliant({ ...common, queue, lost: never, createBuffer: buffer, popErrorScope: settled });
+  return pliant({ ...common, requestDevice });
+}
+
+/** Puts such a device within reach: `"hardware"`, `"software"`, or none at all; what it gives back undoes it. */
+export function device(kind) {
+  const names = ["navigator", "GPUValidationError", "GPUOutOfMemoryError", "OffscreenCanvas", "WorkerGlobalScope", "Window"];
   const before = names.map((name) => Object.getOwnPropertyDescriptor(globalThis, name));
-  const gpu = pliant({ requestAdapter: async () => adapter() });
-  const values = [exists ? { gpu } : {}, class {}, class {}, class {}, undefined];
+  const gpu = pliant({ requestAdapter: async () => adapter(kind === "software") });
+  const values = [kind ? { gpu } : {}, class {}, class {}, Canvas, class {}, undefined];
   names.forEach((name, i) => Object.defineProperty(globalThis, name, { value: values[i], configurable: true, writable: true }));
   return () => names.forEach((name, i) => (before[i] ? Object.defineProperty(globalThis, name, before[i]) : delete globalThis[name]));
 }

@@ -1,6 +1,6 @@
 /**
  * What most pages do with the core, done once: models of dense layers and of convolutions, trained, evaluated, encoded, decoded and sampled,
- * on both backends. The functions that it enters make the first part of the core.
+ * on both backends. The functions that it enters on the CPU make the first part of the core, those that it enters on WebGPU alone the second.
  */
 import { device } from "./device.mjs";
 
@@ -18,30 +18,37 @@ const MODELS = [
   { input: VECTOR, encoder: { ...MLP, activation: "tanh" }, likelihood: { kind: "gaussian", sigma: 0.5 } },
 ];
 
-/** `glue`: the module of wasm-bindgen, whose core `tools instrument` made. A byte for each of its functions: 1 where it was entered. */
-export async function enteredBy(glue, core) {
+/** The parts of the core: what plain models run on the CPU, what they run on WebGPU beside that, and everything else. */
+const [FIRST, GPU, REST] = [0, 1, 2];
+
+/** `glue`: the module of wasm-bindgen, whose core `tools instrument` made. For each of its functions the part that it belongs to. */
+export async function homes(glue, core) {
   const wasm = await glue.default({ module_or_path: core });
+  const marks = () => new Uint8Array(wasm.memory.buffer).slice(wasm.marks.value, wasm.marks_end.value);
   glue.on_panic((text) => console.error(text));
-  loadRest(glue);
-  for (const backend of ["cpu", "webgpu", "auto"]) {
-    const restore = device(backend !== "cpu");
-    for (const model of MODELS) await use(glue, { ...model, latent: LATENT, backend });
-    restore();
-  }
-  return new Uint8Array(wasm.memory.buffer).slice(wasm.marks.value, wasm.marks_end.value);
+  loadParts(glue);
+  for (const backend of ["cpu", "auto"]) await useAll(glue, backend, device());
+  const byCpu = marks();
+  for (const kind of ["hardware", "software"]) for (const backend of ["webgpu", "auto"]) await useAll(glue, backend, device(kind));
+  return marks().map((isEntered, k) => (byCpu[k] ? FIRST : isEntered ? GPU : REST));
 }
 
-/** The way to the rest belongs to the first part, also where it fails. */
-function loadRest(glue) {
-  glue.on_load_rest(() => {
+/** The way to the parts belongs to the first, also where it fails. */
+function loadParts(glue) {
+  glue.on_load_part(() => {
     throw new Error("out of reach");
   });
   try {
-    glue.load_rest();
+    glue.load_part(REST);
   } catch {
-    glue.on_load_rest(() => {});
+    glue.on_load_part(() => {});
   }
-  glue.load_rest();
+  glue.load_part(REST);
+}
+
+async function useAll(glue, backend, restore) {
+  for (const model of MODELS) await use(glue, { ...model, latent: LATENT, backend });
+  restore();
 }
 
 async function use(glue, options) {

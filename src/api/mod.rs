@@ -25,18 +25,18 @@ thread_local! {
     static LOADER: std::cell::RefCell<Option<js_sys::Function>> = const { std::cell::RefCell::new(None) };
 }
 
-/// Has `loader` called when the first part of the core needs the rest: it fetches and instantiates it before it returns.
+/// Has `loader` called with the number of a part when the first part of the core needs it: it fetches and instantiates it before it returns.
 #[wasm_bindgen]
-pub fn on_load_rest(loader: js_sys::Function) {
+pub fn on_load_part(loader: js_sys::Function) {
     LOADER.set(Some(loader));
 }
 
-/// Loads the rest of the core; what the first part calls before it enters any of it (`tools/src/split.rs`).
+/// Loads a part of the core; what the first part calls before it enters any of it (`tools/src/split.rs`).
 #[wasm_bindgen]
-pub fn load_rest() {
+pub fn load_part(part: u32) {
     let loader = LOADER.with_borrow(Option::clone);
-    let loaded = loader.map_or(Err(JsValue::from_str("nothing loads the rest of the core")), |loader| loader.call0(&JsValue::NULL));
-    if let Err(thrown) = loaded {
+    let missing = || Err(JsValue::from_str("nothing loads the parts of the core"));
+    if let Err(thrown) = loader.map_or_else(missing, |loader| loader.call1(&JsValue::NULL, &part.into())) {
         wasm_bindgen::throw_val(thrown);
     }
 }

@@ -1,4 +1,4 @@
-//! The wasm-bindgen command and its test runner, at the version that Cargo.lock pins, and the cutting of the core in two.
+//! The wasm-bindgen command and its test runner, at the version that Cargo.lock pins, and the cutting of the core in parts.
 
 mod split;
 
@@ -14,12 +14,12 @@ fn main() {
             wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(args).map_err(|error| format!("{error:?}"))
         }
         (Some("instrument"), [core, to]) => split::instrument(Path::new(core), Path::new(to)).map_err(|error| error.to_string()),
-        (Some("split"), [core, marks, first, rest]) => {
-            let [core, marks, first, rest] = [core, marks, first, rest].map(Path::new);
-            split::split(core, marks, first, rest).map_err(|error| error.to_string())
+        (Some("split"), [core, homes, parts @ ..]) if !parts.is_empty() => {
+            let parts: Vec<&Path> = parts.iter().map(Path::new).collect();
+            split::split(Path::new(core), Path::new(homes), &parts).map_err(|error| error.to_string())
         }
         _ => {
-            eprintln!("usage: tools bindgen ARGS... | test ARGS... | instrument CORE TO | split CORE MARKS FIRST REST");
+            eprintln!("usage: tools bindgen ARGS... | test ARGS... | instrument CORE TO | split CORE HOMES FIRST PART...");
             process::exit(2);
         }
     };

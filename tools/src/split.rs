@@ -1,10 +1,11 @@
-//! The core in two files: `first`, what its usual callers run, and `rest`, which the first loads when any of it is called for the first time.
+//! The core in several files: the first, what its usual callers run, and others, which the first loads when any of theirs is called for the
+//! first time.
 //!
-//! A function of the rest leaves a short one of its own type in the first, which has the rest loaded and calls it through the table of
-//! functions; the rest imports memory, tables, globals and functions of the first. Which functions are of the first is found by running:
-//! `instrument` makes a core that marks every function it enters.
+//! A function of another part leaves a short one of its own type in the first, which has that part loaded and calls it through the table of
+//! functions; a part imports memory, tables, globals and functions of the first. What belongs where is found by running: `instrument` makes
+//! a core that marks every function it enters.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -17,10 +18,10 @@ use walrus::{
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const PAGE: u64 = 1 << 16;
-/// What the rest imports from.
+/// What the parts import from.
 const FIRST: &str = "first";
-/// The export of the core that fetches the rest and instantiates it.
-const LOAD: &str = "load_rest";
+/// The export of the core that fetches a part, by its number, and instantiates it.
+const LOAD: &str = "load_part";
 
 /// The core with a byte for each of its functions, in their order, at `marks` of its memory; it is 1 once the function has been entered.
 pub fn instrument(core: &Path, to: &Path) -> Result<()> {
@@ -42,33 +43,39 @@ pub fn instrument(core: &Path, to: &Path) -> Result<()> {
     Ok(module.emit_wasm_file(to)?)
 }
 
-/// Writes the two parts of the core. `marks`: a byte for each function, which is 0 where it belongs to the rest.
-pub fn split(core: &Path, marks: &Path, first: &Path, rest: &Path) -> Result<()> {
-    let marks = fs::read(marks)?;
+/// Writes the parts of the core. `homes`: a byte for each function, the number of the part that it belongs to; the first is 0.
+pub fn split(core: &Path, homes: &Path, parts: &[&Path]) -> Result<()> {
+    let mut homes = fs::read(homes)?;
     let mut module = Module::from_file(core)?;
     let functions = local_functions(&module);
-    if functions.len() != marks.len() {
-        return Err(format!("{} marks for {} functions", marks.len(), functions.len()).into());
+    if functions.len() != homes.len() || homes.iter().any(|home| usize::from(*home) >= parts.len()) {
+        return Err(format!("{} homes in {} parts for {} functions", homes.len(), parts.len(), functions.len()).into());
     }
-    let mut is_rest: HashSet<FunctionId> =
-        functions.iter().zip(&marks).filter(|(_, mark)| **mark == 0).map(|(id, _)| *id).collect();
-    keep_containers(&module, &functions, &mut is_rest);
-    let wanted = Wanted::new(&module, &functions, &is_rest);
-    make_first(&mut module, &wanted)?;
-    module.emit_wasm_file(first)?;
-    let mut module = ModuleConfig::new().generate_name_section(false).parse_file(core)?;
-    make_rest(&mut module, &wanted)?;
-    Ok(module.emit_wasm_file(rest)?)
+    let mut homes: HashMap<FunctionId, u8> = functions.iter().copied().zip(homes.drain(..)).collect();
+    keep_containers(&module, &mut homes);
+    let plan = Plan::new(&module, &homes, parts.len())?;
+    make_first(&mut module, &plan)?;
+    module.emit_wasm_file(parts[0])?;
+    for (part, path) in plan.parts.iter().zip(&parts[1..]) {
+        let mut module = ModuleConfig::new().generate_name_section(false).parse_file(core)?;
+        make_part(&mut module, part)?;
+        module.emit_wasm_file(path)?;
+    }
+    Ok(())
 }
 
 /// How much of a container, a sort or the allocator runs depends on sizes alone: what one that ran calls of its own kind goes with it.
-fn keep_containers(module: &Module, functions: &[FunctionId], is_rest: &mut HashSet<FunctionId>) {
+fn keep_containers(module: &Module, homes: &mut HashMap<FunctionId, u8>) {
     let is_container = |id: &FunctionId| module.funcs.get(*id).name.as_deref().is_some_and(is_container);
-    let mut callers: Vec<FunctionId> = functions.iter().filter(|id| !is_rest.contains(id) && is_container(id)).copied().collect();
-    while let Some(caller) = callers.pop() {
-        for id in called_by(module, caller) {
-            if is_container(&id) && is_rest.remove(&id) {
-                callers.push(id);
+    for home in 0..=homes.values().copied().max().unwrap_or(0) {
+        let mut callers: Vec<FunctionId> =
+            homes.iter().filter(|(id, at)| **at == home && is_container(id)).map(|(id, _)| *id).collect();
+        while let Some(caller) = callers.pop() {
+            for id in called_by(module, caller) {
+                if is_container(&id) && homes.get(&id).is_some_and(|at| *at > home) {
+                    homes.insert(id, home);
+                    callers.push(id);
+                }
             }
         }
     }
@@ -106,36 +113,51 @@ fn all_functions(module: &Module) -> Vec<FunctionId> {
     module.funcs.iter().map(|function| function.id()).collect()
 }
 
-/// What the parts want of each other. A function is known by its place among the functions of the core, imported ones included.
-struct Wanted {
-    /// Functions of the rest that the first can reach; the k-th is at `table_size + k` of the table.
-    of_rest: Vec<usize>,
-    /// Functions of the first that the rest calls, with the names under which they are exported.
-    of_first: Vec<(usize, String)>,
+/// A function is known by its place among the functions of the core, imported ones included: its id is another one in every copy.
+struct Plan {
+    /// All but the first.
+    parts: Vec<Part>,
 }
 
-impl Wanted {
-    fn new(module: &Module, functions: &[FunctionId], is_rest: &HashSet<FunctionId>) -> Wanted {
-        let (mut by_first, mut by_rest) = (BTreeSet::new(), BTreeSet::new());
-        for id in functions {
-            let called = if is_rest.contains(id) { &mut by_rest } else { &mut by_first };
-            called.extend(called_by(module, *id));
-        }
-        for export in module.exports.iter() {
-            if let ExportItem::Function(id) = export.item {
-                by_first.insert(id);
+struct Part {
+    /// Where its functions begin in the table.
+    first_slot: u64,
+    /// Those of its functions that are called from elsewhere; they follow one another in the table.
+    called: Vec<usize>,
+    /// What it calls elsewhere.
+    calls: Vec<usize>,
+}
+
+impl Plan {
+    fn new(module: &Module, homes: &HashMap<FunctionId, u8>, parts: usize) -> Result<Plan> {
+        let table = table(module)?;
+        let places: HashMap<FunctionId, usize> = all_functions(module).into_iter().zip(0..).collect();
+        let home = |id: &FunctionId| homes.get(id).copied().unwrap_or(0); // the host's functions are of the first
+        let (mut called, mut calls) = (vec![BTreeSet::new(); parts], vec![BTreeSet::new(); parts]);
+        for (caller, at) in homes {
+            for id in called_by(module, *caller).into_iter().filter(|id| home(id) != *at) {
+                called[usize::from(home(&id))].insert(places[&id]);
+                calls[usize::from(*at)].insert(places[&id]);
             }
         }
-        for element in module.elements.iter() {
-            if let ElementItems::Functions(ids) = &element.items {
-                by_first.extend(ids);
-            }
+        let exported = module.exports.iter().filter_map(|export| match export.item {
+            ExportItem::Function(id) => Some(id),
+            _ => None,
+        });
+        let in_tables = module.elements.iter().flat_map(|element| match &element.items {
+            ElementItems::Functions(ids) => &ids[..],
+            ElementItems::Expressions(..) => &[],
+        });
+        for id in exported.chain(in_tables.copied()) {
+            called[usize::from(home(&id))].insert(places[&id]);
         }
-        let all = all_functions(module);
-        let place = |id: &FunctionId| all.iter().position(|other| other == id).expect("it is one of them");
-        let of_rest = by_first.iter().filter(|id| is_rest.contains(id)).map(place).collect();
-        let of_first = by_rest.iter().filter(|id| !is_rest.contains(id)).map(place);
-        Wanted { of_rest, of_first: of_first.enumerate().map(|(k, at)| (at, format!("_{k:x}"))).collect() }
+        let mut slot = module.tables.get(table).initial;
+        let parts = called.into_iter().zip(calls).skip(1).map(|(called, calls)| {
+            let first_slot = slot;
+            slot += called.len() as u64;
+            Part { first_slot, called: called.into_iter().collect(), calls: calls.into_iter().collect() }
+        });
+        Ok(Plan { parts: parts.collect() })
     }
 }
 
@@ -154,7 +176,11 @@ fn table(module: &Module) -> Result<TableId> {
     module.tables.main_function_table()?.ok_or_else(|| "the core has no table of functions".into())
 }
 
-/// Names under which the first exports what the rest imports: what is exported already, and its numbered tables and globals.
+/// Names under which the first exports what the parts import, beside its memory, which has one already.
+fn function_name(place: usize) -> String {
+    format!("_{place:x}")
+}
+
 fn global_name(k: usize) -> String {
     format!("_g{k}")
 }
@@ -163,7 +189,7 @@ fn table_name(k: usize) -> String {
     format!("_t{k}")
 }
 
-fn make_first(module: &mut Module, wanted: &Wanted) -> Result<()> {
+fn make_first(module: &mut Module, plan: &Plan) -> Result<()> {
     let all = all_functions(module);
     let table = table(module)?;
     let load = module.exports.get_func(LOAD)?;
@@ -171,30 +197,21 @@ fn make_first(module: &mut Module, wanted: &Wanted) -> Result<()> {
     let globals: Vec<GlobalId> = module.globals.iter().map(|global| global.id()).collect();
     let tables: Vec<TableId> = module.tables.iter().map(|table| table.id()).collect();
 
-    let is_loaded = module.globals.add_local(ValType::I32, true, false, ConstExpr::Value(Value::I32(0)));
-    let mut ensure = FunctionBuilder::new(&mut module.types, &[], &[]);
-    ensure.func_body().global_get(is_loaded).unop(UnaryOp::I32Eqz).if_else(
-        None,
-        |then| {
-            then.call(load).i32_const(1).global_set(is_loaded);
-        },
-        |_| {},
-    );
-    let ensure = ensure.finish(vec![], &mut module.funcs);
-
-    let first_slot = module.tables.get(table).initial;
-    for (slot, at) in (first_slot..).zip(&wanted.of_rest) {
-        let ty = module.funcs.get(all[*at]).ty();
-        let stand_in = stand_in(module, ty, ensure, table, slot as i32);
-        module.funcs.get_mut(all[*at]).kind = FunctionKind::Local(stand_in);
+    for (number, part) in (1..).zip(&plan.parts) {
+        let ensure = ensure_loaded(module, load, number);
+        for (slot, place) in (part.first_slot..).zip(&part.called) {
+            let ty = module.funcs.get(all[*place]).ty();
+            let stand_in = stand_in(module, ty, ensure, table, slot as i32);
+            module.funcs.get_mut(all[*place]).kind = FunctionKind::Local(stand_in);
+        }
     }
-    let slots = wanted.of_rest.len() as u64;
+    let slots = plan.parts.iter().map(|part| part.called.len() as u64).sum::<u64>();
     let functions = module.tables.get_mut(table);
     functions.initial += slots;
     functions.maximum = functions.maximum.map(|n| n + slots);
 
-    for (at, name) in &wanted.of_first {
-        module.exports.add(name, all[*at]);
+    for place in plan.parts.iter().flat_map(|part| &part.calls).collect::<BTreeSet<_>>() {
+        module.exports.add(&function_name(*place), all[*place]);
     }
     for (k, id) in globals.into_iter().enumerate() {
         module.exports.add(&global_name(k), id);
@@ -206,7 +223,21 @@ fn make_first(module: &mut Module, wanted: &Wanted) -> Result<()> {
     Ok(())
 }
 
-/// What stands in the first for a function of the rest.
+/// A function that has a part loaded, once.
+fn ensure_loaded(module: &mut Module, load: FunctionId, part: i32) -> FunctionId {
+    let is_loaded = module.globals.add_local(ValType::I32, true, false, ConstExpr::Value(Value::I32(0)));
+    let mut ensure = FunctionBuilder::new(&mut module.types, &[], &[]);
+    ensure.func_body().global_get(is_loaded).unop(UnaryOp::I32Eqz).if_else(
+        None,
+        |then| {
+            then.i32_const(part).call(load).i32_const(1).global_set(is_loaded);
+        },
+        |_| {},
+    );
+    ensure.finish(vec![], &mut module.funcs)
+}
+
+/// What stands in the first for a function of another part.
 fn stand_in(module: &mut Module, ty: TypeId, ensure: FunctionId, table: TableId, slot: i32) -> walrus::LocalFunction {
     let (params, results) = (module.types.get(ty).params().to_vec(), module.types.get(ty).results().to_vec());
     let args: Vec<_> = params.iter().map(|param| module.locals.add(*param)).collect();
@@ -220,7 +251,7 @@ fn stand_in(module: &mut Module, ty: TypeId, ensure: FunctionId, table: TableId,
     builder.local_func(args)
 }
 
-fn make_rest(module: &mut Module, wanted: &Wanted) -> Result<()> {
+fn make_part(module: &mut Module, part: &Part) -> Result<()> {
     let all = all_functions(module);
     let table = table(module)?;
     let memory = module.get_memory_id()?;
@@ -233,13 +264,14 @@ fn make_rest(module: &mut Module, wanted: &Wanted) -> Result<()> {
     let data: Vec<_> = module.data.iter().map(|data| data.id()).collect();
     data.into_iter().for_each(|id| module.data.delete(id));
 
-    for (at, name) in &wanted.of_first {
-        let ty = module.funcs.get(all[*at]).ty();
-        if let FunctionKind::Import(host) = &module.funcs.get(all[*at]).kind {
+    for place in &part.calls {
+        let id = all[*place];
+        let ty = module.funcs.get(id).ty();
+        if let FunctionKind::Import(host) = &module.funcs.get(id).kind {
             module.imports.delete(host.import);
         }
-        let import = module.imports.add(FIRST, name, all[*at]);
-        module.funcs.get_mut(all[*at]).kind = FunctionKind::Import(ImportedFunction { import, ty });
+        let import = module.imports.add(FIRST, &function_name(*place), id);
+        module.funcs.get_mut(id).kind = FunctionKind::Import(ImportedFunction { import, ty });
     }
     let import = module.imports.add(FIRST, &memory_name, memory);
     let shared = module.memories.get_mut(memory);
@@ -251,15 +283,14 @@ fn make_rest(module: &mut Module, wanted: &Wanted) -> Result<()> {
         module.globals.get_mut(id).kind = GlobalKind::Import(import);
     }
     let tables: Vec<TableId> = module.tables.iter().map(|table| table.id()).collect();
-    let first_slot = module.tables.get(table).initial;
     for (k, id) in tables.into_iter().enumerate() {
         let import = module.imports.add(FIRST, &table_name(k), ImportKind::Table(id));
         let shared = module.tables.get_mut(id);
         (shared.import, shared.maximum) = (Some(import), None);
         shared.elem_segments.clear();
     }
-    let slots = wanted.of_rest.iter().map(|at| all[*at]).collect();
-    let offset = ConstExpr::Value(Value::I32(first_slot as i32));
+    let slots = part.called.iter().map(|place| all[*place]).collect();
+    let offset = ConstExpr::Value(Value::I32(part.first_slot as i32));
     let element = module.elements.add(ElementKind::Active { table, offset }, ElementItems::Functions(slots));
     module.tables.get_mut(table).elem_segments.insert(element);
     walrus::passes::gc::run(module);

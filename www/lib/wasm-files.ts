@@ -1,8 +1,9 @@
-/** The two files of the core, and how a page compiles them. */
+/** The files of the core, and how a page compiles them. */
 
 // Bundlers look for just this form.
 export const FIRST = hasRelaxedSimd() ? new URL("./reparam_first_relaxed.wasm", import.meta.url) : new URL("./reparam_first.wasm", import.meta.url);
-export const REST = new URL("./reparam_rest.wasm", import.meta.url);
+/** What the first loads, by the numbers that it knows them by: 1 and 2. */
+export const OTHERS = [new URL("./reparam_gpu.wasm", import.meta.url), new URL("./reparam_rest.wasm", import.meta.url)];
 
 let first: Promise<WebAssembly.Module | undefined> | undefined;
 

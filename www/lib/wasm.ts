@@ -1,20 +1,20 @@
 /**
  * Loads the wasm core, once for each thread: the one with relaxed SIMD where the browser has that, which is faster.
  *
- * It comes in two files. The first is what most models need; the rest is loaded when the first calls into it, which has to wait for it:
- * a worker can, and so can Node. Elsewhere both are loaded at once.
+ * It comes in parts. The first is what most models need on the CPU; the others, WebGPU's and the rest, are loaded when the first calls into
+ * them, which has to wait for it: a worker can, and so can Node. Elsewhere all are loaded at once.
  */
 
 import init, * as glue from "#wasm";
 import type { CoreModule } from "./core-module.js";
 import { ReparamError } from "./errors.js";
 import type { WasmSource } from "./options.js";
-import { FIRST, REST, compile } from "./wasm-files.js";
+import { FIRST, OTHERS, compile } from "./wasm-files.js";
 
 let loading: Promise<CoreModule> | undefined;
 
 /**
- * The core, ready to use: `source`, or else the two files, of which the first may be compiled already. Calls after the first get the same
+ * The core, ready to use: `source`, or else the package's files, of which the first may be compiled already. Calls after the first get the same
  * one, whatever they give; a failure can be tried again.
  */
 export function loadCore(source: WasmSource | undefined, first?: WebAssembly.Module): Promise<CoreModule> {
@@ -37,15 +37,16 @@ async function load(source: WasmSource | undefined, first: WebAssembly.Module | 
 async function loadParts(first: WebAssembly.Module | undefined, tell: (text: string) => void): Promise<void> {
   const disk = fileReader(FIRST);
   const read = disk ?? requester();
-  const [exports, module] = await Promise.all([init({ module_or_path: first ?? disk?.(FIRST) ?? FIRST }), read === undefined ? compile(REST) : undefined]);
+  const [exports, ...early] = await Promise.all([init({ module_or_path: first ?? disk?.(FIRST) ?? FIRST }), ...(read === undefined ? OTHERS.map(compile) : [])]);
   const imports = { first: exports as unknown as WebAssembly.ModuleImports };
-  if (module !== undefined) await WebAssembly.instantiate(module, imports);
-  glue.on_load_rest(() => {
-    if (read === undefined) return; // it is there already
+  for (const module of early) await WebAssembly.instantiate(module, imports);
+  glue.on_load_part((part: number) => {
+    const file = OTHERS[part - 1];
+    if (read === undefined || file === undefined) return; // it is there already
     try {
-      new WebAssembly.Instance(new WebAssembly.Module(read(REST)), imports);
+      new WebAssembly.Instance(new WebAssembly.Module(read(file)), imports);
     } catch (cause) {
-      tell(`reparam_rest.wasm could not be loaded: ${String(cause)}`);
+      tell(`${file.href} could not be loaded: ${String(cause)}`);
       throw cause;
     }
   });

@@ -70,7 +70,7 @@ pub async fn open() -> Result<Opened> {
 fn is_software_name(name: &str) -> bool {
     ["swiftshader", "llvmpipe", "lavapipe", "softpipe", "basic render", "warp"]
         .iter()
-        .any(|word| name.to_lowercase().contains(word))
+        .any(|word| name.to_ascii_lowercase().contains(word))
 }
 
 #[cfg(not(target_arch = "wasm32"))]
