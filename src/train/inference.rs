@@ -177,9 +177,14 @@ impl Session {
         size: usize,
         width: usize,
     ) -> Result<()> {
-        let mut part = table[start * width..(start + rows) * width].to_vec();
-        part.resize(size * width, 0.0);
-        self.backend.write(&Role::Input(name.to_string()), bytemuck::cast_slice(&part))
+        let role = Role::Input(name.to_string());
+        let part = &table[start * width..(start + rows) * width];
+        if rows == size {
+            return self.backend.write(&role, bytemuck::cast_slice(part));
+        }
+        let mut padded = part.to_vec();
+        padded.resize(size * width, 0.0);
+        self.backend.write(&role, bytemuck::cast_slice(&padded))
     }
 
     /// The data's rows from `start` on, `size` of them, as the input of that name, and their labels beside it.
