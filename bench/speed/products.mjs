@@ -9,13 +9,14 @@ const WASM = [[4, 2], [3, 3], [6, 2]];
 /** Rows, vectors of 4 columns, and how many such blocks lie side by side in a workgroup. */
 const WEBGPU = [[8, 2, 8], [8, 2, 16], [16, 2, 8], [16, 2, 4], [16, 4, 4], [16, 1, 16], [4, 4, 16]];
 
-/** Of a call of ours that does next to nothing but what surrounds the product. */
-const SHALLOW = 1;
+/** Calls of ours that do next to nothing but what surrounds the product: give a result out, take latents in, neither. */
+const AROUND = { "result alone": { depth: 1 }, "latents alone": { width: 1 }, "call alone": { depth: 1, width: 1 } };
 
-/** By size, by name: { rounds, about }. Of ours also `…, call alone`: the same with a depth of 1 in place of n. */
+/** By size, by name: { rounds, about }. Of ours also `…, result alone` and so on: the same with a depth or a width of 1 in place of n. */
 export async function products(lab, settings) {
   const mine = settings.names.filter((name) => SUBJECTS[name].library && !SUBJECTS[name].mended).map((name) => [name, SUBJECTS[name], {}]);
-  const shallow = mine.filter(([, { library }]) => library === "reparam").map(([name, subject]) => [`${name}, call alone`, subject, { depth: SHALLOW }]);
+  const ours = mine.filter(([, { library }]) => library === "reparam");
+  const around = ours.flatMap(([name, subject]) => Object.entries(AROUND).map(([what, sizes]) => [`${name}, ${what}`, subject, sizes]));
   const backends = new Set(mine.map(([, { backend }]) => (backend === "webgpu" ? "webgpu" : "wasm")));
   const hand = [...backends].map((backend) => [`by hand, ${backend}`, { library: `hand-${backend}` }, { kernels: KERNELS[backend]() }]);
   const results = {};
@@ -23,7 +24,7 @@ export async function products(lab, settings) {
     say(`product of ${n}`);
     const subjects = [];
     results[n] = {};
-    for (const [name, subject, options] of [...mine, ...shallow, ...hand]) {
+    for (const [name, subject, options] of [...mine, ...around, ...hand]) {
       results[n][name] = {}; // in this order
       try {
         const ready = await prepare(() => openPage(lab, subject, n, { entry: "product", ...options }), settings);

@@ -17,8 +17,8 @@
  * headers under which tfjs and jax-js start threads. $PYTHON, or python3, runs PyTorch.
  *
  * Writes FILE.json, FILE.md and, of a sweep, FILE.svg, after every part. The package exposes models, and no operation by itself: a product of
- * ours is the decoding of n latents of size n by one dense layer, in blocks of 256 rows and read back; the same with latents of size 1 tells
- * what surrounds it.
+ * ours is the decoding of n latents of size n by one dense layer, in blocks of 256 rows and read back; the same with latents of size 1, with
+ * results of size 1 (n² multiply-adds are in it) and with both tells what surrounds it.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

@@ -13,12 +13,15 @@ export function ratio(mine, other) {
   return shared?.length ? median(shared) : undefined;
 }
 
-/** The share of the speed of the best kernel by hand that one of ours has, what surrounds its product taken off; of all rounds that they share. */
+/**
+ * The share of the speed of the best kernel by hand that one of ours has, what surrounds its product taken off: the call, the way of the
+ * latents in and that of the result out; of all rounds that they share.
+ */
 export function shareOfHand(results, name, hand) {
-  const [mine, call, best] = [name, `${name}, call alone`, hand].map((of) => results[of]?.rounds);
-  if (!mine || !call || !best) return undefined;
-  const around = median(call.filter(Boolean));
-  return ratio({ rounds: mine.map((ms) => ms && ms - around) }, { rounds: best });
+  const [mine, best, ...around] = [name, hand, `${name}, result alone`, `${name}, latents alone`, `${name}, call alone`].map((of) => results[of]?.rounds);
+  if (!mine || !best || around.includes(undefined)) return undefined;
+  const [result, latents, call] = around.map((rounds) => median(rounds.filter(Boolean)));
+  return ratio({ rounds: mine.map((ms) => ms && ms - (result + latents - call)) }, { rounds: best });
 }
 
 /** The e of time ∝ operations^e between two points, by their medians. */

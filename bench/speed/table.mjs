@@ -84,7 +84,7 @@ function productRows(n, results, limits) {
     }
     const ms = rounds.filter(Boolean);
     const cells = [`${name}${about.kernel ? ` (${about.kernel})` : ""}`, `${short(median(ms))}${range(ms)}`];
-    if (name.endsWith("call alone")) {
+    if (name.endsWith(" alone")) {
       lines.push(row(...cells, ...Array(heads.length - cells.length).fill("")));
       continue;
     }

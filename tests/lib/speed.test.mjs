@@ -24,7 +24,8 @@ test("ratios are medians over the rounds that both were in", () => {
 });
 
 test("the share of the best by hand is of the product alone", () => {
-  const results = { mine: { rounds: [11, 11] }, "mine, call alone": { rounds: [1, 1] }, hand: { rounds: [9, 9] } };
+  const around = { "mine, result alone": { rounds: [3, 3] }, "mine, latents alone": { rounds: [2, 2] }, "mine, call alone": { rounds: [1, 1] } };
+  const results = { mine: { rounds: [14, 14] }, ...around, hand: { rounds: [9, 9] } };
   assert.equal(shareOfHand(results, "mine", "hand"), 0.9);
 });
 

@@ -59,11 +59,11 @@ export async function open(net, { backend, batch, worker = true }) {
 
 /**
  * A product of (n, depth) and (depth, n), as the package lets one be had: decoding n latents of that size by one dense layer, in blocks of 256
- * rows, with its bias, and read back. `depth` is n unless told otherwise.
+ * rows, with its bias, and read back; of (n, depth) and (depth, width) where they are told.
  */
-export async function product(n, { backend, depth = n }) {
+export async function product(n, { backend, depth = n, width = n }) {
   const vae = await Vae.create({
-    input: { kind: "vector", size: n },
+    input: { kind: "vector", size: width },
     encoder: { kind: "mlp", hidden: [1] },
     decoder: { kind: "mlp", hidden: [] },
     latent: { kind: "gaussian", size: depth },
