@@ -154,6 +154,16 @@ impl Access {
         Ok(())
     }
 
+    /// The number of its buffer.
+    pub fn cell(&self) -> usize {
+        self.cell
+    }
+
+    /// That number, and where the domain's first element stands in this step.
+    pub fn place(&self) -> (usize, usize) {
+        (self.cell, self.now)
+    }
+
     /// Element i of the domain is element now + i of an f32 buffer.
     pub fn is_slice(&self, memory: &Memory) -> bool {
         matches!(self.pattern, Pattern::Dense) && matches!(memory.data(self.cell), Data::F32(_))

@@ -150,6 +150,18 @@ impl Memory {
         }
     }
 
+    /// Takes an f32 buffer out, to be written while others are read. It must be put back.
+    pub fn take(&mut self, cell: usize) -> Vec<f32> {
+        match self.data_mut(cell) {
+            Data::F32(v) => std::mem::take(v),
+            Data::U8(_) | Data::U32(_) => unreachable!("only f32 buffers are taken"),
+        }
+    }
+
+    pub fn put_back(&mut self, cell: usize, data: Vec<f32>) {
+        *self.data_mut(cell) = Data::F32(data);
+    }
+
     /// How many buffers there are, and their bytes.
     pub fn live(&self) -> (usize, u64) {
         self.cells.iter().flatten().fold((0, 0), |(n, bytes), data| (n + 1, bytes + data.bytes().len() as u64))

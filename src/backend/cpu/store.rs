@@ -45,8 +45,10 @@ impl Store {
             Sink { cell, base, row: t.row.unwrap_or(0), span: t.span, now: base }
         };
         let is_plain = stage.program == Program::core() && targets[0].place.meta.dtype == DType::F32;
-        let update = Adam::of(&stage.program).and_then(|adam| Update::new(adam, &tape.operands, memory));
-        let sinks = targets.iter().map(sink).collect();
+        let sinks: Vec<Sink> = targets.iter().map(sink).collect();
+        let places: Vec<(usize, usize)> =
+            sinks.iter().filter(|s| s.row == 0 && s.span.is_none()).map(|s| (s.cell, s.base)).collect();
+        let update = Adam::of(&stage.program).and_then(|adam| Update::new(adam, &tape.operands, &places, memory));
         Ok(Store { tape, sinks, is_plain, update, half: None, apart: Default::default() })
     }
 
@@ -72,14 +74,12 @@ impl Store {
 
     /// Runs at all elements of a kernel that has no core.
     pub fn run(&mut self, env: &Env, memory: &mut Memory) {
+        if let Some(update) = &self.update {
+            return update.run(&self.tape.operands, memory, self.tape.size);
+        }
         for start in (0..self.tape.size).step_by(LANES) {
             let n = LANES.min(self.tape.size - start);
-            if let Some(update) = &mut self.update {
-                update.step(&self.tape.operands, memory, start, n);
-                self.sinks.iter().zip(&update.next).for_each(|(sink, values)| sink.put(memory, start, values));
-            } else {
-                self.chunk(env, memory, start, n, [&[]; 2]);
-            }
+            self.chunk(env, memory, start, n, [&[]; 2]);
         }
     }
 

@@ -25,17 +25,17 @@ struct Coefficients {
 pub struct Update {
     adam: Adam,
     now: Coefficients,
-    /// The next values of w, m, v and the average at a run of elements.
-    pub next: [Vec<f32>; 4],
 }
 
 impl Update {
-    /// `operands`: those of the step, in its order.
-    pub fn new(adam: Adam, operands: &[Access], memory: &Memory) -> Option<Update> {
+    /// `operands`: those of the step, in its order; `targets`: the buffers it writes and where. None unless the states stay where they are.
+    pub fn new(adam: Adam, operands: &[Access], targets: &[(usize, usize)], memory: &Memory) -> Option<Update> {
         let slices = adam.states() + 1;
         let is_plain =
             operands.len() == slices + usize::from(adam.is_clipped) && operands[..slices].iter().all(|o| o.is_slice(memory));
-        is_plain.then(|| Update { adam, now: Coefficients::default(), next: Default::default() })
+        let places: Vec<(usize, usize)> = operands.iter().map(Access::place).collect();
+        let is_apart = is_plain && (0..slices).all(|k| places[..k].iter().all(|(cell, _)| *cell != places[k].0));
+        (is_apart && places[..slices - 1] == *targets).then(|| Update { adam, now: Coefficients::default() })
     }
 
     pub fn prepare(&mut self, env: &Env, operands: &[Access], memory: &Memory) {
@@ -62,34 +62,31 @@ impl Update {
         };
     }
 
-    /// Computes the `n` elements from `start` on.
-    pub fn step(&mut self, operands: &[Access], memory: &Memory, start: usize, n: usize) {
-        let old = |k: usize| &operands[k].slice(memory, start)[..n];
-        self.next.iter_mut().for_each(|next| next.resize(n, 0.0));
-        let [w, m, v, average] = &mut self.next;
-        let g = old(self.adam.states());
-        self.now.step([old(0), old(1), old(2), g], [w, m, v]);
-        if self.adam.is_averaged {
+    /// Updates the first `n` elements of the states.
+    pub fn run(&self, operands: &[Access], memory: &mut Memory, n: usize) {
+        let states = &operands[..self.adam.states()];
+        let mut taken: Vec<Vec<f32>> = states.iter().map(|state| memory.take(state.cell())).collect();
+        let g = operands[states.len()].slice(memory, 0);
+        let mut parts = taken.iter_mut().zip(states).map(|(data, state)| &mut data[state.place().1..][..n]);
+        let [w, m, v] = std::array::from_fn(|_| parts.next().expect("Adam has three states"));
+        let average = parts.next();
+        self.now.step(w, m, v, &g[..n]);
+        if let Some(average) = average {
             let (memory, share) = (self.now.memory, 1.0 - self.now.memory);
-            for ((y, x), w) in average.iter_mut().zip(old(3)).zip(w.iter()) {
-                *y = *x * memory + *w * share;
-            }
+            average.iter_mut().zip(w).for_each(|(y, w)| *y = *y * memory + *w * share);
         }
+        states.iter().zip(taken).for_each(|(state, data)| memory.put_back(state.cell(), data));
     }
 }
 
 impl Coefficients {
-    fn step(&self, [w, m, v, g]: [&[f32]; 4], [next_w, next_m, next_v]: [&mut [f32]; 3]) {
-        let n = w.len();
-        let (m, v, g, next_w, next_m, next_v) = (&m[..n], &v[..n], &g[..n], &mut next_w[..n], &mut next_m[..n], &mut next_v[..n]);
-        for i in 0..n {
-            let g = g[i] * self.gradient;
-            let m = m[i] * self.beta1 + g * self.share1;
-            let v = v[i] * self.beta2 + g * g * self.share2;
-            let direction = m * self.unbias1 / ((v * self.unbias2).sqrt() + self.epsilon) + self.decay * w[i];
-            next_w[i] = w[i] - self.rate * direction;
-            next_m[i] = m;
-            next_v[i] = v;
+    fn step(&self, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
+        for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
+            let g = g * self.gradient;
+            *m = *m * self.beta1 + g * self.share1;
+            *v = *v * self.beta2 + g * g * self.share2;
+            let direction = *m * self.unbias1 / ((*v * self.unbias2).sqrt() + self.epsilon) + self.decay * *w;
+            *w -= self.rate * direction;
         }
     }
 }
