@@ -1,27 +1,72 @@
-//! Products of matrices in blocks of 4×8 held in registers:  c[m, n] (+)= Σ_k a[m, k] · b[k, n].
+//! Products of matrices in blocks held in registers:  c[m, n] (+)= Σ_k a[m, k] · b[k, n].
 //!
-//! b is packed into panels of 8 columns (k-major, zero beyond the last column), so that a block reads it in order. a is either read
-//! where it stands, as four rows of one or several contiguous segments (which makes a convolution a product without an im2col copy),
-//! or packed likewise into panels of 4 where its columns are what is contiguous.
+//! b is packed into panels of 8 columns (k-major, zero beyond the last column), so that a block reads it in order. a is packed likewise,
+//! into panels of as many rows as a block has, or read where it stands, as four rows of one or several contiguous segments (which makes a
+//! convolution a product without an im2col copy).
 //!
-//! 4×8 and plain loops were the fastest of 27 variants in Chromium 156 on x86-64 (simd128, one thread; GFLOP/s): packed 38, rows 36;
-//! 6×8 22 (registers spill), 8×8 4, 2×16 35, 3×12 23–38; unrolling by 2 or 4 lost up to a third.
+//! In Chromium 156 on an AMD EPYC that multiplies and adds at 51 GFLOP/s at most (relaxed SIMD, one thread), 6×8 with both packed reached
+//! 50–52 in the L1 cache and, packing and all, 44–46 on products of 784 × 400 × 128 to 256 × 1024 × 1024; 4×8 47–50 and 42–43, in rows as
+//! much as packed. Without relaxed SIMD 4×8 reached 40 and 37, limited by its additions, and 6×8, whose registers spill, 25. There, 8×8
+//! gave 4, 2×16 35, 3×12 23–38, and unrolling by 2 or 4 lost up to a third.
+//!
+//! A step of a block loads a number of a and uses it for both halves of a row before the next: LLVM 21 would rather load all six first,
+//! which halves the speed of 6×8, and is told to keep the order of the source (`-pre-RA-sched=source` in `.cargo/config.toml`).
+
+use std::ops::Range;
 
 use super::register::F32x4;
 
-/// Rows of a block.
-pub const MR: usize = 4;
 /// Columns of a block.
 pub const NR: usize = 8;
+/// Rows of a block that reads a where it stands.
+pub const MR: usize = 4;
 
 /// Panels of up to this many elements (32 kB) stay in the L1 cache while rows pass; otherwise rows pass once for each panel.
 const CACHED: usize = 8 * 1024;
 
-type Block = [[f32; NR]; MR];
+/// The rows of a block that reads both from panels. The 12 registers of six rows, two of b and one of a are all that x86-64 has,
+/// where a product is added in one instruction; where it wants a register of its own, they spill.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Height {
+    #[default]
+    Four,
+    Six,
+}
 
-/// Where panels are packed: panel j holds columns jW … jW + W − 1 of a (depth × columns) matrix, zero beyond the last.
-pub struct Panels<'a, const W: usize> {
-    data: &'a mut [[f32; W]],
+impl Height {
+    /// The faster one for this core on this machine.
+    pub fn fastest() -> Height {
+        if rounds_once() { Height::Six } else { Height::Four }
+    }
+
+    pub const fn rows(self) -> usize {
+        match self {
+            Height::Four => 4,
+            Height::Six => 6,
+        }
+    }
+
+    /// So many rows in blocks of this height, and the last of them in blocks of four where that leaves fewer rows over.
+    pub fn parts(self, rows: usize) -> impl Iterator<Item = (Height, Range<usize>)> + Clone {
+        let last = match (self, rows % 6) {
+            (Height::Four, _) => rows,
+            (Height::Six, 0 | 5) => 0,
+            (Height::Six, 3 | 4) => rows % 6,
+            (Height::Six, rest) => (rest + 6).min(rows),
+        };
+        [(self, 0..rows - last), (Height::Four, rows - last..rows)].into_iter().filter(|(_, rows)| !rows.is_empty())
+    }
+
+    /// How many elements so many rows take in panels of these heights; those of a part begin at the depth times its first row.
+    pub fn panels_size(self, depth: usize, rows: usize) -> usize {
+        self.parts(rows).map(|(height, part)| panels_size(depth, part.len(), height.rows())).sum()
+    }
+}
+
+/// Where panels are packed: panel j holds columns j · width … (j + 1) · width − 1 of a (depth × columns) matrix, zero beyond the last.
+pub struct Panels<'a> {
+    data: &'a mut [f32],
+    width: usize,
     depth: usize,
 }
 
@@ -30,60 +75,66 @@ pub const fn panels_size(depth: usize, columns: usize, width: usize) -> usize {
     columns.div_ceil(width) * width * depth
 }
 
-impl<'a, const W: usize> Panels<'a, W> {
-    pub fn new(data: &'a mut [f32], depth: usize) -> Self {
-        Panels { data: data.as_chunks_mut().0, depth }
+impl<'a> Panels<'a> {
+    pub fn new(data: &'a mut [f32], width: usize, depth: usize) -> Self {
+        Panels { data, width, depth }
     }
 
     /// Rows `at` … of the matrix from `rows` rows of `columns` elements, `stride` apart.
     pub fn pack_rows(&mut self, at: usize, rows: usize, columns: usize, source: &[f32], stride: usize) {
         // A few rows at a time: their cache lines are read for one panel after the other.
         const ROWS: usize = 16;
-        for first_row in (0..rows).step_by(ROWS) {
-            let rows = ROWS.min(rows - first_row);
-            for (j, panel) in self.data.chunks_exact_mut(self.depth).enumerate() {
-                let first = j * W;
-                if first >= columns {
-                    break;
-                }
-                let panel = &mut panel[at + first_row..][..rows];
-                let source = source[first_row * stride + first..].chunks(stride);
-                if first + W <= columns {
-                    for (to, from) in panel.iter_mut().zip(source) {
-                        *to = *from.first_chunk().expect("W columns are left");
-                    }
-                } else {
-                    for (to, from) in panel.iter_mut().zip(source) {
-                        *to = [0.0; W];
-                        to[..columns - first].copy_from_slice(&from[..columns - first]);
+        for first in (0..rows).step_by(ROWS) {
+            let source = &source[first * stride..];
+            self.each(at + first, ROWS.min(rows - first), columns, |j, n, panel, width| match (width, n == width) {
+                (4, true) => copy_rows::<4>(&source[j..], stride, panel),
+                (6, true) => copy_rows::<6>(&source[j..], stride, panel),
+                (8, true) => copy_rows::<8>(&source[j..], stride, panel),
+                _ => {
+                    for (to, from) in panel.chunks_exact_mut(width).zip(source[j..].chunks(stride)) {
+                        to.fill(0.0);
+                        to[..n].copy_from_slice(&from[..n]);
                     }
                 }
-            }
+            });
         }
     }
 
     /// The same from the transposed matrix: `columns` rows of `rows` elements, `stride` apart.
     pub fn pack_columns(&mut self, at: usize, rows: usize, columns: usize, source: &[f32], stride: usize) {
-        for (j, panel) in self.data.chunks_exact_mut(self.depth).enumerate() {
-            let first = j * W;
-            if first >= columns {
-                break;
-            }
-            let panel = &mut panel[at..at + rows];
-            if first + W <= columns {
-                let from: [&[f32]; W] = std::array::from_fn(|i| &source[(first + i) * stride..][..rows]);
-                for (k, to) in panel.iter_mut().enumerate() {
-                    *to = std::array::from_fn(|i| from[i][k]);
-                }
-            } else {
-                panel.fill([0.0; W]);
-                for (i, from) in source[first * stride..].chunks(stride).take(columns - first).enumerate() {
-                    for (to, x) in panel.iter_mut().zip(&from[..rows]) {
-                        to[i] = *x;
-                    }
+        self.each(at, rows, columns, |j, n, panel, width| match (width, n == width) {
+            (4, true) => copy_columns::<4>(&source[j * stride..], stride, panel),
+            (6, true) => copy_columns::<6>(&source[j * stride..], stride, panel),
+            (8, true) => copy_columns::<8>(&source[j * stride..], stride, panel),
+            _ => {
+                panel.fill(0.0);
+                for (i, from) in source[j * stride..].chunks(stride).take(n).enumerate() {
+                    panel[i..].iter_mut().step_by(width).zip(&from[..rows]).for_each(|(to, x)| *to = *x);
                 }
             }
+        });
+    }
+
+    /// Rows `at` … `at + rows − 1` of each panel with its first column, how many it has, and its width.
+    fn each(&mut self, at: usize, rows: usize, columns: usize, mut pack: impl FnMut(usize, usize, &mut [f32], usize)) {
+        let width = self.width;
+        for (first, panel) in (0..columns).step_by(width).zip(self.data.chunks_exact_mut(self.depth * width)) {
+            pack(first, width.min(columns - first), &mut panel[at * width..][..rows * width], width);
         }
+    }
+}
+
+fn copy_rows<const W: usize>(source: &[f32], stride: usize, panel: &mut [f32]) {
+    for (to, from) in panel.as_chunks_mut::<W>().0.iter_mut().zip(source.chunks(stride)) {
+        *to = *from.first_chunk().expect("W columns are left");
+    }
+}
+
+fn copy_columns<const W: usize>(source: &[f32], stride: usize, panel: &mut [f32]) {
+    let (panel, _) = panel.as_chunks_mut::<W>();
+    let from: [&[f32]; W] = std::array::from_fn(|i| &source[i * stride..][..panel.len()]);
+    for (k, to) in panel.iter_mut().enumerate() {
+        *to = std::array::from_fn(|i| from[i][k]);
     }
 }
 
@@ -112,19 +163,8 @@ pub fn rows_by_panels<'a>(a: &Rows<'a>, panels: &[f32], c: &mut Output) {
     if depth == 0 {
         return c.clear();
     }
-    let mut block = Block::default();
     let mut product = |segments: &[[&[f32]; MR]], panel: &[f32], g: usize, j: usize| {
-        let (first, rest) = segments.split_first().expect("the depth is not 0");
-        if c.accumulate {
-            c.load(g, j, &mut block);
-            multiply_rows::<false>(first, &panel[..size], &mut block);
-        } else {
-            multiply_rows::<true>(first, &panel[..size], &mut block);
-        }
-        for (s, rows) in rest.iter().enumerate() {
-            multiply_rows::<false>(rows, &panel[(s + 1) * size..][..size], &mut block);
-        }
-        c.store(g, j, &block);
+        c.block(g, j, |c, at, accumulate| multiply_rows(segments, size, panel, c, at, accumulate));
     };
     // Rows beyond the last repeat it; they are not stored.
     let segments_at = |bases: &[usize], segments: &mut Vec<[&'a [f32]; MR]>| {
@@ -150,18 +190,23 @@ pub fn rows_by_panels<'a>(a: &Rows<'a>, panels: &[f32], c: &mut Output) {
     }
 }
 
-/// c (+)= a · b with both in panels of the same depth.
-pub fn panels_by_panels(a: &[f32], b: &[f32], depth: usize, c: &mut Output) {
-    let mut block = Block::default();
+/// c (+)= a · b with both in panels of the same depth, those of a of the `parts` of c's rows.
+pub fn panels_by_panels(height: Height, a: &[f32], b: &[f32], depth: usize, c: &mut Output) {
+    for (height, rows) in height.parts(c.bases.len()) {
+        let a = &a[rows.start * depth..];
+        let part = &mut Output { data: c.data, bases: &c.bases[rows], ..*c };
+        match height {
+            Height::Four => by_panels::<4>(a, b, depth, part),
+            Height::Six => by_panels::<6>(a, b, depth, part),
+        }
+    }
+}
+
+fn by_panels<const H: usize>(a: &[f32], b: &[f32], depth: usize, c: &mut Output) {
+    let blocks = c.bases.len().div_ceil(H);
     for (j, b) in b.chunks_exact(depth * NR).enumerate() {
-        for (g, a) in a.chunks_exact(depth * MR).enumerate() {
-            if c.accumulate {
-                c.load(g, j, &mut block);
-                multiply_panels::<false>(a, b, &mut block);
-            } else {
-                multiply_panels::<true>(a, b, &mut block);
-            }
-            c.store(g, j, &block);
+        for (g, a) in a.chunks_exact(depth * H).take(blocks).enumerate() {
+            c.block::<H>(g, j, |c, at, accumulate| multiply_panels(a, b, c, at, accumulate));
         }
     }
 }
@@ -176,26 +221,30 @@ pub fn rounds_once() -> bool {
         (panels[0], panels[width]) = (first, x);
         panels
     };
-    let (a, b) = (panels(-1.0, MR), panels(1.0, NR));
-    panels_by_panels(&a, &b, 2, &mut Output { data: &mut c, bases: &[0], columns: 1, accumulate: false });
+    let (a, b) = (panels(-1.0, Height::Four.rows()), panels(1.0, NR));
+    panels_by_panels(Height::Four, &a, &b, 2, &mut Output { data: &mut c, bases: &[0], columns: 1, accumulate: false });
     c[0] != 2.0f32.powi(-11)
 }
 
 /// Runs each inner loop for about a millisecond. Engines run WebAssembly unoptimised at first, here at a twentieth of the speed, and start
 /// to optimise a function, on another thread, once it has run so long: done while a model is made, it is over before the first step.
+/// Those of both heights: what runs in one of the cores is in the first part of both.
 pub fn warm_up() {
     const DEPTH: usize = 512;
-    const ROWS: usize = 64;
-    let (a, b) = (vec![0.0; ROWS * DEPTH], vec![0.0; panels_size(DEPTH, NR, NR)]);
-    let mut data = vec![0.0; ROWS * NR];
+    const ROWS: usize = 60;
+    let (source, b) = (vec![0.0; ROWS * DEPTH], vec![0.0; panels_size(DEPTH, NR, NR)]);
+    let (mut a, mut data) = (vec![0.0; ROWS * DEPTH], vec![0.0; ROWS * NR]);
     let from: Vec<usize> = (0..ROWS).map(|r| r * DEPTH).collect();
     let to: Vec<usize> = (0..ROWS).map(|r| r * NR).collect();
-    let rows = Rows { data: &a, bases: &from, segments: 1, length: DEPTH, stride: 0 };
-    for accumulate in [false, true] {
-        for _ in 0..4 {
-            let mut c = Output { data: &mut data, bases: &to, columns: NR, accumulate };
-            rows_by_panels(&rows, &b, &mut c);
-            panels_by_panels(&a, &b, DEPTH, &mut c);
+    let rows = Rows { data: &source, bases: &from, segments: 1, length: DEPTH, stride: 0 };
+    for _ in 0..8 {
+        let mut c = Output { data: &mut data, bases: &to, columns: NR, accumulate: false };
+        rows_by_panels(&rows, &b, &mut c);
+        for height in [Height::Four, Height::Six] {
+            let mut panels = Panels::new(&mut a, height.rows(), DEPTH);
+            panels.pack_rows(0, DEPTH, ROWS, &source, ROWS);
+            panels.pack_columns(0, DEPTH, ROWS, &source, DEPTH);
+            panels_by_panels(height, &a, &b, DEPTH, &mut c);
         }
     }
 }
@@ -207,63 +256,63 @@ impl Output<'_> {
         }
     }
 
-    /// The sum so far of the block at rows MR·g and columns NR·j.
+    /// `multiply` gets where the block at rows H·g and columns NR·j is written, c itself or a copy where rows or columns end within it:
+    /// the data, where each row starts, and whether sums go on from what is there.
     #[inline]
-    fn load(&self, g: usize, j: usize, block: &mut Block) {
-        for (row, base) in block.iter_mut().zip(&self.bases[g * MR..]) {
-            let from = &self.data[base + j * NR..];
-            match self.columns - j * NR {
-                NR.. => *row = *from.first_chunk().expect("NR columns are left"),
-                n => row[..n].copy_from_slice(&from[..n]),
+    fn block<const H: usize>(&mut self, g: usize, j: usize, multiply: impl Fn(&mut [f32], &[usize; H], bool)) {
+        let (bases, columns) = (&self.bases[g * H..], self.columns - j * NR);
+        if let (NR.., Some(at)) = (columns, bases.first_chunk()) {
+            return multiply(&mut self.data[j * NR..], at, self.accumulate);
+        }
+        let (bases, columns) = (&bases[..H.min(bases.len())], columns.min(NR));
+        let mut block = [[0.0; NR]; H];
+        if self.accumulate {
+            for (row, base) in block.iter_mut().zip(bases) {
+                row[..columns].copy_from_slice(&self.data[base + j * NR..][..columns]);
             }
         }
-    }
-
-    #[inline]
-    fn store(&mut self, g: usize, j: usize, block: &Block) {
-        for (row, base) in block.iter().zip(&self.bases[g * MR..]) {
-            let to = &mut self.data[base + j * NR..];
-            match self.columns - j * NR {
-                NR.. => *to.first_chunk_mut().expect("NR columns are left") = *row,
-                n => to[..n].copy_from_slice(&row[..n]),
-            }
+        multiply(block.as_flattened_mut(), &std::array::from_fn(|r| r * NR), self.accumulate);
+        for (row, base) in block.iter().zip(bases) {
+            self.data[base + j * NR..][..columns].copy_from_slice(&row[..columns]);
         }
     }
 }
 
 // Not inlined: in a larger function LLVM 21 does not keep the block in vector registers, which costs a factor of 3.
-// FRESH: the block starts at zero, without being filled first, which V8 does by a call.
 #[inline(never)]
-fn multiply_rows<const FRESH: bool>(a: &[&[f32]; MR], b: &[f32], block: &mut Block) {
-    let (b, _) = b.as_chunks::<NR>();
-    let a = a.map(|row| &row[..b.len()]);
-    let mut sum = Sum::start::<FRESH>(block);
-    for k in 0..b.len() {
-        sum.add_product(a.map(|row| row[k]), &b[k]);
+fn multiply_rows(a: &[[&[f32]; MR]], size: usize, b: &[f32], c: &mut [f32], at: &[usize; MR], accumulate: bool) {
+    let mut sum = Sum::start(c, at, accumulate);
+    for (a, b) in a.iter().zip(b.chunks_exact(size)) {
+        let (b, _) = b.as_chunks::<NR>();
+        let a = a.map(|row| &row[..b.len()]);
+        for k in 0..b.len() {
+            sum.add_product(a.map(|row| row[k]), &b[k]);
+        }
     }
-    sum.end(block);
+    sum.end(c, at);
 }
 
 #[inline(never)]
-fn multiply_panels<const FRESH: bool>(a: &[f32], b: &[f32], block: &mut Block) {
-    let mut sum = Sum::start::<FRESH>(block);
-    for (a, b) in a.as_chunks::<MR>().0.iter().zip(b.as_chunks::<NR>().0) {
+fn multiply_panels<const H: usize>(a: &[f32], b: &[f32], c: &mut [f32], at: &[usize; H], accumulate: bool) {
+    let mut sum = Sum::start(c, at, accumulate);
+    for (a, b) in a.as_chunks::<H>().0.iter().zip(b.as_chunks::<NR>().0) {
         sum.add_product(*a, b);
     }
-    sum.end(block);
+    sum.end(c, at);
 }
 
 /// A block in registers.
-struct Sum([[F32x4; 2]; MR]);
+struct Sum<const H: usize>([[F32x4; 2]; H]);
 
-impl Sum {
+impl<const H: usize> Sum<H> {
     #[inline(always)]
-    fn start<const FRESH: bool>(block: &Block) -> Sum {
-        Sum(if FRESH { [[F32x4::splat(0.0); 2]; MR] } else { block.each_ref().map(halves) })
+    fn start(c: &[f32], at: &[usize; H], accumulate: bool) -> Self {
+        let row = |at: usize| halves(c[at..].first_chunk().expect("a block's rows are whole"));
+        Sum(if accumulate { at.map(row) } else { [[F32x4::splat(0.0); 2]; H] })
     }
 
     #[inline(always)]
-    fn add_product(&mut self, a: [f32; MR], b: &[f32; NR]) {
+    fn add_product(&mut self, a: [f32; H], b: &[f32; NR]) {
         let b = halves(b);
         for (row, a) in self.0.iter_mut().zip(a) {
             let a = F32x4::splat(a);
@@ -272,8 +321,9 @@ impl Sum {
     }
 
     #[inline(always)]
-    fn end(self, block: &mut Block) {
-        for (row, sum) in block.iter_mut().zip(self.0) {
+    fn end(self, c: &mut [f32], at: &[usize; H]) {
+        for (sum, at) in self.0.into_iter().zip(at) {
+            let row: &mut [f32; NR] = c[*at..].first_chunk_mut().expect("a block's rows are whole");
             for (to, half) in row.as_chunks_mut().0.iter_mut().zip(sum) {
                 half.store(to);
             }
@@ -285,4 +335,25 @@ impl Sum {
 fn halves(row: &[f32; NR]) -> [F32x4; 2] {
     let (halves, _) = row.as_chunks();
     [F32x4::load(&halves[0]), F32x4::load(&halves[1])]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_all_rows_and_few_more() {
+        for height in [Height::Four, Height::Six] {
+            for rows in 1..200 {
+                let parts: Vec<(Height, Range<usize>)> = height.parts(rows).collect();
+                let ends: Vec<usize> = parts.iter().map(|(_, part)| part.end).collect();
+                let starts: Vec<usize> = parts.iter().map(|(_, part)| part.start).collect();
+                assert_eq!(starts, [&[0], &ends[..ends.len() - 1]].concat());
+                assert_eq!(ends.last(), Some(&rows));
+                let computed = height.panels_size(1, rows);
+                let spare = if height == Height::Six && rows > 2 { 1 } else { 3 };
+                assert!((rows..=rows + spare).contains(&computed), "{height:?}: {computed} rows for {rows}");
+            }
+        }
+    }
 }

@@ -2,13 +2,19 @@
 //! With ONES = 1 (and TA) a is (k, m − 1), its last column being all ones and not stored.
 
 use super::Job;
-use super::gemm::{MR, NR, Output, Panels, Rows, panels_by_panels, panels_size, rows_by_panels};
+use super::gemm::{NR, Output, Panels, Rows, panels_by_panels, panels_size, rows_by_panels};
 use super::tape::room;
 
-/// The depth of a pass: a block's 8 columns of b are 32 kB, an L1 cache; half of that, in more passes, was 2 % slower.
-const DEPTH: usize = 1024;
-/// The elements of c that are worked on at a time: 128 kB, to stay in the L2 cache until the store has read them.
-const TILE: usize = 32 * 1024;
+/// The depth of a pass: a panel of b is 25 kB, within an L1 cache.
+const DEPTH: usize = 800;
+/// The elements of a that are worked on in a pass: 512 kB, an L2 cache.
+const PART: usize = 128 * 1024;
+/// The elements of c that are worked on at a time, if rows are not fewer than 128: 1 MB, to stay in a cache until the store has read them.
+const TILE: usize = 256 * 1024;
+/// Columns of b that are packed at a time, so that a few cache lines of a row are read together.
+const COLUMNS: usize = 8 * NR;
+/// Up to this many columns, packing a costs more than it gains.
+const NARROW: usize = 32;
 /// Up to this many rows, packing b costs more than it gains.
 const FEW: usize = 3;
 
@@ -41,26 +47,23 @@ fn sum_rows(job: &mut Job, start: usize, [n, k]: [usize; 2]) {
 
 fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool) {
     let work = &mut *job.work;
-    let b = job.loads[1].slice(job.env, job.memory, i * k * n, k * n, &mut work.b);
-    // One pass of panels after the other.
-    let panels = room(&mut work.panels, panels_size(k, n, NR));
-    for k0 in (0..k).step_by(DEPTH) {
-        let depth = DEPTH.min(k - k0);
-        let pass = &mut panels[panels_size(k0, n, NR)..][..panels_size(depth, n, NR)];
-        let mut pass = Panels::<NR>::new(pass, depth);
-        if tb {
-            pass.pack_columns(0, depth, n, &b[k0..], k);
-        } else {
-            pass.pack_rows(0, depth, n, &b[k0 * n..], n);
-        }
-    }
+    job.loads[1].fetch(job.env, job.memory, i * k * n, k * n, &mut work.b);
     if ta {
         job.loads[0].fetch(job.env, job.memory, i * m * k, m * k, &mut work.a);
     }
-    let rows = (TILE / n).max(MR).next_multiple_of(MR).min(m.next_multiple_of(MR));
+    let depth = k.div_ceil(k.div_ceil(DEPTH));
+    let rows = (PART / depth).min((TILE / n).max(128));
+    let rows = m.div_ceil(m.div_ceil(rows));
+    // Straight to the buffer where nothing else is done with it.
+    let target = job.store.as_is(job.loads);
+    let mut written = target.map(|(cell, start)| (start, job.memory.take(cell)));
     for m0 in (0..m).step_by(rows) {
         let rows = rows.min(m - m0);
-        let tile = room(&mut work.tile, rows * n);
+        let first = (i * m + m0) * n;
+        let tile = match &mut written {
+            Some((start, data)) => &mut data[*start + first..][..rows * n],
+            None => room(&mut work.tile, rows * n),
+        };
         work.to.clear();
         work.to.extend((0..rows).map(|r| r * n));
         let a = if ta {
@@ -68,22 +71,44 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
         } else {
             job.loads[0].slice(job.env, job.memory, (i * m + m0) * k, rows * k, &mut work.a)
         };
+        let b = job.loads[1].fetched(job.memory, i * k * n, k * n, &work.b);
         work.from.clear();
         work.from.extend((0..rows).map(|r| r * k));
-        for k0 in (0..k).step_by(DEPTH) {
-            let depth = DEPTH.min(k - k0);
-            let pass = &panels[panels_size(k0, n, NR)..][..panels_size(depth, n, NR)];
-            let mut c = Output { data: tile, bases: &work.to, columns: n, accumulate: k0 > 0 };
-            if ta {
-                let packed = room(&mut work.image, panels_size(depth, rows, MR));
-                Panels::<MR>::new(packed, depth).pack_rows(0, depth, rows, &a[k0 * m + m0..], m);
-                panels_by_panels(packed, pass, depth, &mut c);
-            } else {
-                let a = Rows { data: &a[k0..], bases: &work.from, segments: 1, length: depth, stride: 0 };
-                rows_by_panels(&a, pass, &mut c);
+        let in_place = !ta && n <= NARROW;
+        for k0 in (0..k).step_by(depth) {
+            let depth = depth.min(k - k0);
+            let packed = room(&mut work.image, work.height.panels_size(depth, rows));
+            for (height, part) in work.height.parts(rows).filter(|_| !in_place) {
+                let mut panels = Panels::new(&mut packed[part.start * depth..], height.rows(), depth);
+                if ta {
+                    panels.pack_rows(0, depth, part.len(), &a[k0 * m + m0 + part.start..], m);
+                } else {
+                    panels.pack_columns(0, depth, part.len(), &a[part.start * k + k0..], k);
+                }
+            }
+            for n0 in (0..n).step_by(COLUMNS) {
+                let columns = COLUMNS.min(n - n0);
+                let panels = room(&mut work.panels, panels_size(depth, columns, NR));
+                if tb {
+                    Panels::new(panels, NR, depth).pack_columns(0, depth, columns, &b[n0 * k + k0..], k);
+                } else {
+                    Panels::new(panels, NR, depth).pack_rows(0, depth, columns, &b[k0 * n + n0..], n);
+                }
+                let mut c = Output { data: &mut tile[n0..], bases: &work.to, columns, accumulate: k0 > 0 };
+                if in_place {
+                    let a = Rows { data: &a[k0..], bases: &work.from, segments: 1, length: depth, stride: 0 };
+                    rows_by_panels(&a, panels, &mut c);
+                } else {
+                    panels_by_panels(work.height, packed, panels, depth, &mut c);
+                }
             }
         }
-        job.store.write(job.env, job.memory, (i * m + m0) * n, tile);
+        if target.is_none() {
+            job.store.write(job.env, job.memory, first, tile);
+        }
+    }
+    if let (Some((cell, _)), Some((_, data))) = (target, written) {
+        job.memory.put_back(cell, data);
     }
 }
 
@@ -138,6 +163,10 @@ mod tests {
             [1, 2, 40, 513],
             [1, 33, 1, 1030],
             [1, 1, 9, 1],
+            [1, 6, 33, 512],
+            [1, 13, 47, 513],
+            [1, 260, 40, 1025],
+            [1, 150, 2000, 2],
         ];
         for [batch, m, n, k] in sizes {
             for [ta, tb] in [[0, 0], [0, 1], [1, 0], [1, 1]] {

@@ -81,6 +81,8 @@ struct Ready {
 /// Scratch memory, shared by all kernels so that it stays in the caches.
 #[derive(Default)]
 struct Work {
+    /// Of blocks whose operands are packed.
+    height: gemm::Height,
     /// What loads compute.
     a: Vec<f32>,
     b: Vec<f32>,
@@ -113,7 +115,11 @@ impl Cpu {
         if cfg!(target_arch = "wasm32") {
             gemm::warm_up();
         }
-        Cpu::default()
+        Cpu::with(gemm::Height::fastest())
+    }
+
+    fn with(height: gemm::Height) -> Cpu {
+        Cpu { work: Work { height, ..Work::default() }, ..Cpu::default() }
     }
 
     /// What it computes with, as far as results depend on it.

@@ -1,7 +1,7 @@
 //! Four numbers in a vector register, and the one operation that products of matrices are made of.
 //!
 //! Written with intrinsics where there are any: LLVM 21's own vectors were some 5 % slower in Chromium 156 on x86-64. The build makes a
-//! second core whose inner loops of `gemm` multiply and add in one instruction (`scripts/fuse.mjs`): 44–47 GFLOP/s there, not 36–38.
+//! second core whose inner loops of `gemm` multiply and add in one instruction (`scripts/fuse.mjs`): 42–46 GFLOP/s there, not 36–37.
 
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32 as wasm;

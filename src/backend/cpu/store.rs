@@ -83,6 +83,13 @@ impl Store {
         }
     }
 
+    /// Where the kernel's values are written as they are: the buffer and the element of the first, if it is not one of those.
+    pub fn as_is(&self, apart_from: &[Tape]) -> Option<(usize, usize)> {
+        let Sink { cell, now, span, .. } = self.sinks.first().filter(|_| self.is_plain)?;
+        let is_read = apart_from.iter().flat_map(|load| &load.operands).any(|operand| operand.cell() == *cell);
+        (span.is_none() && !is_read).then_some((*cell, *now))
+    }
+
     /// Runs at the elements from `start` on, whose values from the kernel are `core`.
     pub fn write(&mut self, env: &Env, memory: &mut Memory, start: usize, core: &[f32]) {
         if self.is_plain {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::gemm::Height;
 use super::{Cpu, PlanId};
 use crate::error::Result;
 use crate::expr::{Env, Program, Scalar, constant, core, input};
@@ -18,6 +19,8 @@ pub fn values(n: usize, stream: u32) -> Vec<f32> {
 #[derive(Default)]
 pub struct Trial {
     pub plan: Plan,
+    /// Of the blocks of products.
+    pub height: Height,
     inputs: Vec<(Role, Vec<u8>)>,
 }
 
@@ -68,7 +71,7 @@ impl Trial {
     }
 
     pub fn start(self) -> (Cpu, PlanId, Rc<Plan>) {
-        let mut cpu = Cpu::new();
+        let mut cpu = Cpu::with(self.height);
         for (role, bytes) in &self.inputs {
             cpu.write(role, bytes).expect("inputs can be written");
         }
@@ -139,9 +142,9 @@ pub fn call(shader: &'static str, consts: &[(&'static str, u32)], loads: Vec<Sta
     }
 }
 
-/// Runs a core with loads and store that are identities, then with expressions in their place, and compares both with plain loops in
-/// double precision. Up to 512 terms are summed in one register: the error is below 512 · 2⁻²⁴ = 3e-5 of the sum of absolute values (which
-/// the loops give for absolute inputs), and as a rule a tenth of that.
+/// Runs a core with loads and store that are identities, then with expressions in their place, each with blocks of four and of six rows,
+/// and compares all with plain loops in double precision. Up to 800 terms are summed in one register: the error is below 800 · 2⁻²⁴ = 5e-5
+/// of the sum of absolute values (which the loops give for absolute inputs), and as a rule a tenth of that.
 pub fn check_core(
     shader: &'static str,
     consts: &[(&'static str, u32)],
@@ -149,8 +152,8 @@ pub fn check_core(
     size: usize,
     plain: impl Fn(&[Vec<f64>]) -> Vec<f64>,
 ) {
-    for fused in [false, true] {
-        let mut trial = Trial::new();
+    for (height, fused) in [(Height::Four, false), (Height::Four, true), (Height::Six, false), (Height::Six, true)] {
+        let mut trial = Trial { height, ..Trial::new() };
         let load = if fused { input(0) * 0.5 + 0.25 } else { input(0) };
         let buffers: Vec<usize> = inputs.iter().map(|x| trial.f32(x)).collect();
         let stage = |&buffer: &usize| {
@@ -185,7 +188,10 @@ pub fn check_core(
         for (i, (got, want)) in got.iter().zip(&want).enumerate() {
             let want = if fused { want * 2.0 + f64::from(addend[i]) + 1.0 } else { *want };
             let error = (f64::from(*got) - want).abs();
-            assert!(error <= 4e-6 * (bound[i].abs() + 2.0), "{shader} {consts:?} fused {fused}: [{i}] = {got} wants {want}");
+            assert!(
+                error <= 4e-6 * (bound[i].abs() + 2.0),
+                "{shader} {consts:?} {height:?} fused {fused}: [{i}] = {got} wants {want}"
+            );
         }
     }
 }

@@ -37,7 +37,7 @@ fn scatter(job: &mut Job, s: &Sizes, [top, left]: [usize; 2], reversed: bool) {
         }
     }
     let panels = room(&mut work.panels, panels_size(s.ci, columns, NR));
-    Panels::<NR>::new(panels, s.ci).pack_rows(0, s.ci, columns, matrix, columns);
+    Panels::new(panels, NR, s.ci).pack_rows(0, s.ci, columns, matrix, columns);
 
     // An output image with a margin for the terms that fall outside.
     let h = ((s.h - 1) * s.stride + s.kh).max(top + s.oh);

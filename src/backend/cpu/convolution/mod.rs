@@ -62,7 +62,7 @@ impl Sizes {
         if depth == 0 {
             return;
         }
-        let mut panels = Panels::<NR>::new(room(panels, panels_size(depth, self.co, NR)), depth);
+        let mut panels = Panels::new(room(panels, panels_size(depth, self.co, NR)), NR, depth);
         for (t, (kh, kw)) in taps.enumerate() {
             let block = self.tap(weights, kh, kw);
             if self.swapped {

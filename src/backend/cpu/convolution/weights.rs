@@ -1,7 +1,7 @@
 //! The gradient of the weights: patches, transposed, by dy.
 
 use super::super::Job;
-use super::super::gemm::{MR, NR, Output, Panels, panels_by_panels, panels_size};
+use super::super::gemm::{NR, Output, Panels, panels_by_panels, panels_size};
 use super::super::reduce::sum;
 use super::super::tape::room;
 use super::{Padded, Sizes, bases};
@@ -32,13 +32,16 @@ pub fn conv2d_dw(job: &mut Job) {
         for (i, bases) in bases[..n * pixels].chunks(DEPTH).enumerate() {
             let depth = bases.len();
             let dy = job.loads[1].slice(job.env, job.memory, (first * pixels + i * DEPTH) * s.co, depth * s.co, &mut work.b);
-            let a = room(&mut work.panels, panels_size(depth, s.co, MR));
-            Panels::<MR>::new(a, depth).pack_rows(0, depth, s.co, dy, s.co);
+            let a = room(&mut work.panels, work.height.panels_size(depth, s.co));
+            for (height, part) in work.height.parts(s.co) {
+                let mut panels = Panels::new(&mut a[part.start * depth..], height.rows(), depth);
+                panels.pack_rows(0, depth, part.len(), &dy[part.start..], s.co);
+            }
             let b = room(&mut work.rows, panels_size(depth, NR, NR));
             for (j, patch) in patch.chunks(NR).enumerate() {
                 gather(images, bases, patch, b);
                 let (data, columns) = (&mut dw[j * NR..], patch.len());
-                panels_by_panels(a, b, depth, &mut Output { data, bases: &work.to, columns, accumulate: true });
+                panels_by_panels(work.height, a, b, depth, &mut Output { data, bases: &work.to, columns, accumulate: true });
             }
         }
     }
