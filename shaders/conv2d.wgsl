@@ -2,7 +2,11 @@
 // x: (BATCH, H, W, CI); w: (KH, KW, CI, CO), or (KH, KW, CO, CI) with W_SWAPPED; y: (BATCH, OH, OW, CO).
 // A product of the matrix of patches (BATCH·OH·OW rows, never stored) and w; a tap is one (kh, kw). The tile is that of gemm.wgsl.
 
+#if TILE
+#import gemm_tile
+#else
 #import gemm
+#end
 
 #hook fn base_a(i: u32) -> u32
 #hook fn load_a(i: u32) -> f32

@@ -5,7 +5,11 @@
 // With SUM_X or SUM_DY the sum over all pixels of x or dy follows behind dw: one more z, SUM_Z.
 // The tile is that of gemm.wgsl.
 
+#if TILE
+#import gemm_tile
+#else
 #import gemm
+#end
 
 #hook fn base_a(i: u32) -> u32
 #hook fn load_a(i: u32) -> f32

@@ -3,7 +3,11 @@
 // Outputs whose oh and ow leave the same rests on division by STRIDE use the same taps: each pair of rests is a phase (z), a dense
 // product without the zeros that a strided gradient is otherwise filled with. The tile is that of gemm.wgsl.
 
+#if TILE
+#import gemm_tile
+#else
 #import gemm
+#end
 
 #hook fn load_a(i: u32) -> f32
 #hook fn load_b(i: u32) -> f32

@@ -22,13 +22,9 @@
 // B[k, col] is at start + k · B_ROW + col, or with TB at start + col · B_ROW + k; one column is stored along k. `emit(z, row, col, value)`
 // takes the results.
 
-const NONE = 0xFFFFFFFFu;
+#import gemm_store
 
-#if ONE_COL
-alias Part = f32;
-#else
-alias Part = vec4<f32>;
-#end
+const NONE = 0xFFFFFFFFu;
 
 #if SPLIT_MANY
 var<workgroup> parts: array<Part, PARTS_SIZE>;
@@ -314,38 +310,3 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 }
-
-#if HALVES
-fn emit_pair(z: u32, row: u32, col: u32, value: vec4<f32>, other: vec4<f32>) {
-  if (row < ROWS) {
-    for (var j = 0u; j < min(4u, COLS - min(col, COLS)); j++) {
-      emit(z, row, col + j, value[j], other[j]);
-    }
-  }
-}
-#else
-fn emit_part(z: u32, row: u32, col: u32, value: Part) {
-  if ((row < ROWS) & (col < COLS)) {
-#if ONE_COL
-    emit(z, row, col, value);
-#else
-#if UNROLL_STORE
-    emit(z, row, col, value.x);
-#for j in 3
-#if COL_EDGE
-    if (col + $ju + 1u < COLS) {
-      emit(z, row, col + $ju + 1u, value[$j + 1]);
-    }
-#else
-    emit(z, row, col + $ju + 1u, value[$j + 1]);
-#end
-#end
-#else
-    for (var j = 0u; j < min(4u, COLS - col); j++) {
-      emit(z, row, col + j, value[j]);
-    }
-#end
-#end
-  }
-}
-#end

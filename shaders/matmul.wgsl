@@ -4,7 +4,11 @@
 // With HALVES y is given out as its first and its last N / 2 columns, together.
 // The tile of a thread is described in gemm.wgsl.
 
+#if TILE
+#import gemm_tile
+#else
 #import gemm
+#end
 
 #hook fn base_a(i: u32) -> u32
 #hook fn load_a(i: u32) -> f32

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use common::family::{trains, walk};
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, mlp, train};
 use common::{Named, by_backend, check, likelihoods};
-use reparam::backend::gpu::{Family, SHADERS, module};
+use reparam::backend::gpu::{Config, Family, Products, SHADERS, module};
 use reparam::backend::{Backend, Choice};
 use reparam::error::Result;
 use reparam::expr::{Env, Law, noise};

@@ -138,6 +138,34 @@ impl Backend {
         }
     }
 
+    /// The device whose kernels are laid out in one way or another.
+    pub fn gpu(&self) -> Option<&gpu::Gpu> {
+        match self {
+            Backend::Cpu(_) => None,
+            Backend::Gpu(gpu) => Some(gpu),
+        }
+    }
+
+    pub fn gpu_mut(&mut self) -> Option<&mut gpu::Gpu> {
+        match self {
+            Backend::Cpu(_) => None,
+            Backend::Gpu(gpu) => Some(gpu),
+        }
+    }
+
+    /// Takes the fastest layout of kernels for a plan built here; whether it is another than before.
+    pub async fn tune(&mut self, built: &Built, clock: fn() -> f64) -> Result<bool> {
+        match (self, built.id) {
+            (Backend::Gpu(gpu), Id::Gpu(id)) => {
+                let before = gpu.config();
+                gpu.tune(id, clock).await?;
+                Ok(gpu.config() != before)
+            }
+            (Backend::Cpu(_), Id::Cpu(_)) => Ok(false),
+            (Backend::Cpu(_), Id::Gpu(_)) | (Backend::Gpu(_), Id::Cpu(_)) => unreachable!("a plan stays with its backend"),
+        }
+    }
+
     /// How many buffers are alive, and their bytes.
     pub fn live_buffers(&self) -> (usize, u64) {
         match self {

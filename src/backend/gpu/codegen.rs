@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::binding::{Binding, Bindings};
-use super::cores::{self, Family, Width};
+use super::config::Config;
+use super::cores::{self, Width};
 use super::stage::Chosen;
 use super::{stage, template};
 use crate::error::{Error, Result};
@@ -20,8 +21,8 @@ pub struct Module {
     pub groups: [u32; 3],
 }
 
-pub fn module(plan: &Plan, kernel: &Kernel, family: Family) -> Result<Module> {
-    let layout = cores::layout(kernel, family)?;
+pub fn module(plan: &Plan, kernel: &Kernel, config: Config) -> Result<Module> {
+    let layout = cores::layout(kernel, config)?;
     let loads = kernel.core.as_ref().map_or(&[][..], |call| &call.loads);
     if loads.len() != layout.loads.len() {
         return Err(Error::internal(format!("{} has {} inputs, its core {}", layout.shader, layout.loads.len(), loads.len())));

@@ -1,18 +1,9 @@
-//! How each core is laid out on a device: its register tile, its workgroups and the constants its shader asks for.
+//! How each core is laid out on a device: its workgroups and the constants its shader asks for.
 
-use super::stage;
+use super::config::{Config, Family};
+use super::{products, stage};
 use crate::error::{Error, Result};
-use crate::graph::HALVES;
 use crate::plan::{CoreCall, Kernel};
-
-/// What a layout is chosen for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Family {
-    /// A program on a few CPU cores: large register tiles, no shared memory where it can be avoided.
-    Software,
-    /// Thousands of threads to keep busy.
-    Hardware,
-}
 
 /// How a shader reads one of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,14 +28,14 @@ pub struct Layout {
     pub groups: u32,
 }
 
-pub fn layout(kernel: &Kernel, family: Family) -> Result<Layout> {
+pub fn layout(kernel: &Kernel, config: Config) -> Result<Layout> {
+    let family = config.family;
     let Some(call) = &kernel.core else { return map(kernel) };
     let sizes = Sizes(call);
+    if let Some(layout) = products::layout(&sizes, kernel, config) {
+        return Ok(layout);
+    }
     match call.core.shader {
-        "matmul" => matmul(&sizes, kernel, family),
-        "conv2d" => conv2d(&sizes, kernel, family),
-        "conv_transpose2d" => conv_transpose2d(&sizes, kernel, family),
-        "conv2d_dw" => conv2d_dw(&sizes, kernel, family),
         "reduce" => reduce(&sizes, family),
         "totals" => totals(&sizes, kernel, family),
         "softmax" => rows("softmax", &["x"], &sizes, family),
@@ -59,19 +50,20 @@ pub fn layout(kernel: &Kernel, family: Family) -> Result<Layout> {
     }
 }
 
-struct Sizes<'a>(&'a CoreCall);
+pub struct Sizes<'a>(pub &'a CoreCall);
 
 impl Sizes<'_> {
-    fn get(&self, name: &str) -> u32 {
+    pub fn get(&self, name: &str) -> u32 {
         self.0.core.get(name) as u32
     }
 
-    fn all(&self) -> Vec<(&'static str, u32)> {
+    pub fn all(&self) -> Vec<(&'static str, u32)> {
         self.0.core.consts.clone()
     }
 }
 
-const THREADS: u32 = 64;
+/// Of a workgroup, where nothing else is said.
+pub const THREADS: u32 = 64;
 
 fn map(kernel: &Kernel) -> Result<Layout> {
     let size = kernel.store.domain.size() as u32;
@@ -153,220 +145,4 @@ fn rows(shader: &'static str, loads: &[&'static str], sizes: &Sizes, family: Fam
     constants.extend(share.constants(1));
     let loads = loads.iter().map(|name| (*name, Width::One)).collect();
     Ok(Layout { shader, loads, is_based: false, constants, groups: share.groups(sizes.get("ROWS")) })
-}
-
-/// A matrix product as `gemm.wgsl` sees it.
-struct Product {
-    outer: u32,
-    rows: u32,
-    cols: u32,
-    /// Neighbours that k runs through, and how many such runs there are.
-    depth: u32,
-    taps: u32,
-    /// A is stored k by row.
-    tall: bool,
-    /// B is stored column by k.
-    tb: bool,
-    a_row: u32,
-    /// In a tall product: rows of A start at multiples of this.
-    a_unit: u32,
-    b_row: u32,
-    /// Every run of A exists.
-    total: bool,
-    /// In a tall product: into how many lines k is cut, or how many it comes in by itself.
-    lines: Option<u32>,
-    /// Column c of the result goes with column `cols` + c, which stands as far behind it.
-    is_halved: bool,
-}
-
-fn product(shader: &'static str, p: &Product, sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
-    let (row_quads, row_sub) = match p.rows {
-        1 => (1, 1),
-        2..=4 => (1, 4),
-        _ => (2, 4),
-    };
-    let one_col = p.cols == 1 && !p.is_halved;
-    let terms = p.depth * p.taps * p.lines.unwrap_or(1);
-    // Loads are what a software adapter pays for, forty cycles each whatever they read, so it gets twice the columns where there is work
-    // enough to pay for compiling them.
-    let work = u64::from(p.outer) * u64::from(p.rows) * u64::from(p.cols) * u64::from(terms);
-    let quads = if p.is_halved || family == Family::Software && p.cols >= 32 && work >= 1 << 22 { 2 } else { 1 };
-    // A quad of either half, or neighbours.
-    let (tile_cols, quad_step) = if p.is_halved { (4, p.cols) } else { (4 * quads, 4) };
-    let tile_rows = row_quads * row_sub;
-    let (tiles_down, tiles_along) = (p.rows.div_ceil(tile_rows), p.cols.div_ceil(tile_cols));
-    let tiles = p.outer * tiles_down * tiles_along;
-    let wanted = match family {
-        Family::Software => 8,
-        Family::Hardware => 8192,
-    };
-    let mut split = 1;
-    while split < 16 && tiles * split * 2 <= wanted && terms / split >= 64 {
-        split *= 2;
-    }
-    let mut threads_x = tiles_along.next_power_of_two().min(8);
-    while threads_x * split > THREADS {
-        threads_x /= 2;
-    }
-    let threads_y = (THREADS / (threads_x * split)).min(tiles_down.next_power_of_two());
-    let (row_tiles, col_tiles) = (tiles_down.div_ceil(threads_y), tiles_along.div_ceil(threads_x));
-    let lines = p.lines.unwrap_or(split);
-    // A long store expression is compiled once and run in a loop; a software adapter takes longer to compile any than to run it.
-    let unroll = family == Family::Hardware && kernel.store.program.instrs.len() as u32 * tile_rows * quads * 4 <= 256;
-    let tile_quads = tile_rows * quads;
-    let mut constants = sizes.all();
-    constants.extend([
-        ("OUTER", p.outer),
-        ("ROWS", p.rows),
-        ("COLS", p.cols),
-        ("DEPTH", p.depth),
-        ("TAPS", p.taps),
-        ("A_ROW", p.a_row),
-        ("B_ROW", p.b_row),
-        ("LINES", lines),
-        ("LINE", p.depth.div_ceil(lines)),
-        ("TALL", u32::from(p.tall)),
-        ("A_TOTAL", u32::from(p.total)),
-        ("DEPTH_QUADS", p.depth / 4),
-        ("DEPTH_TAIL", p.depth % 4),
-        ("ROW_QUADS", row_quads),
-        ("ROW_SUB", row_sub),
-        ("ONE_ROW", u32::from(row_sub == 1)),
-        ("QUADS", quads),
-        ("ONE_COL", u32::from(one_col)),
-        ("TALL_EDGE", u32::from(p.tall && !p.total)),
-        ("TILE_ROWS", tile_rows),
-        ("TILE_COLS", tile_cols),
-        ("QUAD_STEP", quad_step),
-        ("TILE_QUADS", tile_quads),
-        ("THREADS_X", threads_x),
-        ("THREADS_Y", threads_y),
-        ("SPLIT", split),
-        ("SPLIT_MANY", u32::from(split > 1)),
-        ("PARTS_SIZE", threads_x * threads_y * split * tile_quads),
-        ("ROW_TILES", row_tiles),
-        ("COL_TILES", col_tiles),
-        ("COL_EDGE", p.cols % 4),
-        ("UNROLL_STORE", u32::from(unroll && split == 1)),
-    ]);
-    for name in ["ONES", HALVES] {
-        if !constants.iter().any(|(known, _)| *known == name) {
-            constants.push((name, 0));
-        }
-    }
-    if shader != "conv2d_dw" {
-        constants.push(("SUMS", 0));
-    }
-    if !constants.iter().any(|(name, _)| *name == "TB") {
-        constants.push(("TB", u32::from(p.tb)));
-    }
-    let a = if p.tall {
-        Width::Four { aligned: p.a_unit.is_multiple_of(4) }
-    } else {
-        Width::Four { aligned: p.depth.is_multiple_of(4) }
-    };
-    let b =
-        if p.tb { Width::Four { aligned: p.depth.is_multiple_of(4) } } else { Width::Four { aligned: p.cols.is_multiple_of(4) } };
-    let is_based = shader != "conv_transpose2d";
-    Ok(Layout { shader, loads: vec![("a", a), ("b", b)], is_based, constants, groups: p.outer * row_tiles * col_tiles })
-}
-
-fn matmul(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
-    let (m, n, k, tb, ones) = (sizes.get("M"), sizes.get("N"), sizes.get("K"), sizes.get("TB") == 1, sizes.get("ONES"));
-    let is_halved = sizes.0.core.is_halved();
-    let p = Product {
-        outer: sizes.get("BATCH"),
-        rows: m,
-        cols: if is_halved { n / 2 } else { n },
-        depth: k,
-        taps: 1,
-        tall: sizes.get("TA") == 1,
-        tb,
-        a_row: m - ones,
-        a_unit: m - ones,
-        b_row: if tb { k } else { n },
-        total: true,
-        lines: None,
-        is_halved,
-    };
-    product("matmul", &p, sizes, kernel, family)
-}
-
-fn conv2d(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
-    let (ci, co, tb) = (sizes.get("CI"), sizes.get("CO"), sizes.get("W_SWAPPED") == 1);
-    let p = Product {
-        outer: 1,
-        rows: sizes.get("BATCH") * sizes.get("OH") * sizes.get("OW"),
-        cols: co,
-        depth: ci,
-        taps: sizes.get("KH") * sizes.get("KW"),
-        tall: false,
-        tb,
-        a_row: ci,
-        a_unit: ci,
-        b_row: if tb { ci } else { co },
-        total: false,
-        lines: None,
-        is_halved: false,
-    };
-    product("conv2d", &p, sizes, kernel, family)
-}
-
-fn conv_transpose2d(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
-    let (ci, co, stride, tb) = (sizes.get("CI"), sizes.get("CO"), sizes.get("STRIDE"), sizes.get("W_SWAPPED") == 1);
-    let (qh, qw) = (sizes.get("OH").div_ceil(stride), sizes.get("OW").div_ceil(stride));
-    let (taps_h, taps_w) = (sizes.get("KH").div_ceil(stride), sizes.get("KW").div_ceil(stride));
-    let p = Product {
-        outer: stride * stride,
-        rows: sizes.get("BATCH") * qh * qw,
-        cols: co,
-        depth: ci,
-        taps: taps_h * taps_w,
-        tall: false,
-        tb,
-        a_row: ci,
-        a_unit: ci,
-        b_row: if tb { ci } else { co },
-        total: false,
-        lines: None,
-        is_halved: false,
-    };
-    let mut layout = product("conv_transpose2d", &p, sizes, kernel, family)?;
-    layout.constants.extend([("QH", qh), ("QW", qw), ("TAPS_H", taps_h), ("TAPS_W", taps_w)]);
-    Ok(layout)
-}
-
-fn conv2d_dw(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
-    let (ci, co, kh, kw) = (sizes.get("CI"), sizes.get("CO"), sizes.get("KH"), sizes.get("KW"));
-    let is_merged = ci < 8 && kw > 1;
-    let products = if is_merged { kh } else { kh * kw };
-    let [sum_x, sum_dy] = ["SUM_X", "SUM_DY"].map(|name| sizes.get(name));
-    let p = Product {
-        outer: products + sum_x + sum_dy,
-        rows: if is_merged { kw * ci } else { ci },
-        cols: co,
-        depth: sizes.get("OW"),
-        taps: 1,
-        tall: true,
-        tb: false,
-        a_row: sizes.get("STRIDE") * ci,
-        a_unit: ci,
-        b_row: co,
-        total: !is_merged,
-        lines: Some(sizes.get("BATCH") * sizes.get("OH")),
-        is_halved: false,
-    };
-    let mut layout = product("conv2d_dw", &p, sizes, kernel, family)?;
-    let (lines, width, row) =
-        if sum_x == 1 { (sizes.get("H"), sizes.get("W"), ci) } else { (sizes.get("OH"), sizes.get("OW"), co) };
-    layout.constants.extend([
-        ("MERGED", u32::from(is_merged)),
-        ("SUMS", sum_x + sum_dy),
-        ("SUM_A", sum_x),
-        ("SUM_Z", products),
-        ("SUM_LINES", sizes.get("BATCH") * lines),
-        ("SUM_WIDTH", width),
-        ("SUM_ROW", row),
-    ]);
-    Ok(layout)
 }

@@ -3,11 +3,14 @@
 
 mod binding;
 mod codegen;
+mod config;
 mod cores;
 mod device;
 mod memory;
+mod products;
 mod stage;
 mod template;
+mod tune;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -18,7 +21,7 @@ use futures_channel::oneshot;
 use memory::{Ledger, Memory};
 
 pub use codegen::{Module, module};
-pub use cores::Family;
+pub use config::{Config, Family, Products};
 pub use device::AdapterInfo;
 pub use template::SHADERS;
 
@@ -38,7 +41,7 @@ pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     info: AdapterInfo,
-    family: Family,
+    config: Config,
     faults: device::Faults,
     ledger: Rc<Ledger>,
     params: Memory,
@@ -78,18 +81,28 @@ struct Dispatch {
     groups: [u32; 3],
 }
 
+impl Dispatch {
+    /// With the params of a step.
+    fn encode(&self, pass: &mut wgpu::ComputePass, step: u32) {
+        let [x, y, z] = self.groups;
+        pass.set_pipeline(&self.pipeline.pipeline);
+        pass.set_bind_group(0, &self.group, &[step * PARAMS_BYTES as u32]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
 impl Gpu {
     pub async fn new() -> Result<Gpu> {
         let device::Opened { device, queue, info, faults } = device::open().await?;
         let ledger = Rc::new(Ledger::default());
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let params = Memory::new(&device, &ledger, "params", PARAMS_BYTES * STEPS as u64, usage);
-        let family = if info.is_software { Family::Software } else { Family::Hardware };
+        let config = Config::of(&info);
         Ok(Gpu {
             device,
             queue,
             info,
-            family,
+            config,
             faults,
             ledger,
             params,
@@ -106,9 +119,13 @@ impl Gpu {
         &self.info
     }
 
-    /// Which layouts the kernels of the plans built from now on get; by itself it follows from the adapter.
-    pub fn set_family(&mut self, family: Family) {
-        self.family = family;
+    pub fn config(&self) -> Config {
+        self.config
+    }
+
+    /// How the kernels of the plans built from now on are laid out; by itself it follows from the adapter.
+    pub fn set_config(&mut self, config: Config) {
+        self.config = config;
     }
 
     /// Number and bytes of the buffers alive.
@@ -153,12 +170,16 @@ impl Gpu {
         }
         let mut dispatches = Vec::with_capacity(plan.kernels.len());
         for kernel in &plan.kernels {
-            let module = codegen::module(&plan, kernel, self.family)?;
-            let pipeline = self.pipeline(&module);
-            let group = self.bind(&plan, &own, &pipeline, &module.bindings)?;
-            dispatches.push(Dispatch { pipeline, bindings: module.bindings, group, groups: module.groups });
+            let module = codegen::module(&plan, kernel, self.config)?;
+            dispatches.push(self.dispatch(&plan, &own, module)?);
         }
         Ok(Built { plan, own, dispatches, generation: self.generation })
+    }
+
+    fn dispatch(&mut self, plan: &Plan, own: &[Option<Memory>], module: Module) -> Result<Dispatch> {
+        let pipeline = self.pipeline(&module);
+        let group = self.bind(plan, own, &pipeline, &module.bindings)?;
+        Ok(Dispatch { pipeline, bindings: module.bindings, group, groups: module.groups })
     }
 
     /// Destroys a plan's own buffers; those it shares stay.
@@ -210,10 +231,7 @@ impl Gpu {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for step in 0..part.len() as u32 {
                 for dispatch in &built.dispatches {
-                    let [x, y, z] = dispatch.groups;
-                    pass.set_pipeline(&dispatch.pipeline.pipeline);
-                    pass.set_bind_group(0, &dispatch.group, &[step * PARAMS_BYTES as u32]);
-                    pass.dispatch_workgroups(x, y, z);
+                    dispatch.encode(&mut pass, step);
                 }
             }
             drop(pass);

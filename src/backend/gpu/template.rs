@@ -24,6 +24,8 @@ shaders! {
     "conv2d_dw"
     "conv_transpose2d"
     "gemm"
+    "gemm_store"
+    "gemm_tile"
     "group_norm"
     "group_norm_dx"
     "logsumexp"
