@@ -11,9 +11,10 @@ use common::family::{grid, model, trains, walk};
 use common::priors::{coded, run_prior, small, steps};
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, normal, residual, train, with};
 use common::{check, fusion, likelihoods, wait};
+use reparam::backend::gpu::{Config, Family, Products};
 use reparam::backend::{Backend, Choice};
 use reparam::ops;
-use reparam::train::{Data, PriorFigures, Session, Values};
+use reparam::train::{Data, PriorFigures, Session, Tune, Values};
 use serde_json::{Value, json};
 
 /// Drivers do not like devices that are made by several threads at once: a test holds this as long as it has one.
@@ -22,19 +23,31 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a software adapter gets, and tiles as other adapters do.
+const LAYOUTS: [(Family, &str); 3] =
+    [(Family::Software, "reg-8x8"), (Family::Hardware, "tile-4x4x8"), (Family::Hardware, "tile-8x8x8")];
+
+fn lay_out(backend: &mut Backend, (family, name): (Family, &str)) {
+    let products = Products::from_name(name).expect("it is one of the choices");
+    backend.gpu_mut().expect("WebGPU was asked for").set_config(Config { family, products });
+}
+
 #[test]
 fn every_operation_equals_its_oracle_on_the_gpu() {
     let _alone = alone();
     let (mut backend, info) = wait(Backend::create(Choice::WebGpu)).expect("a Vulkan driver is installed");
     println!("{info:?}");
     let before = backend.live_buffers();
-    let mut compared = 0;
-    for (name, examples) in ops::registry() {
-        for example in &examples {
-            compared += wait(check(&mut backend, name, example));
+    for layout in LAYOUTS {
+        lay_out(&mut backend, layout);
+        let mut compared = 0;
+        for (name, examples) in ops::registry() {
+            for example in &examples {
+                compared += wait(check(&mut backend, name, example));
+            }
         }
+        assert!(compared > 20_000, "only {compared} values");
     }
-    assert!(compared > 20_000, "only {compared} values");
     assert_eq!(backend.live_buffers(), before, "buffers are left over");
 }
 
@@ -42,8 +55,11 @@ fn every_operation_equals_its_oracle_on_the_gpu() {
 fn fused_kernels_equal_the_oracle_on_the_gpu() {
     let _alone = alone();
     let (mut backend, _) = wait(Backend::create(Choice::WebGpu)).expect("a Vulkan driver is installed");
-    let compared = wait(fusion::check(&mut backend));
-    assert!(compared > 20_000, "only {compared} values");
+    for layout in LAYOUTS {
+        lay_out(&mut backend, layout);
+        let compared = wait(fusion::check(&mut backend));
+        assert!(compared > 20_000, "only {compared} values");
+    }
 }
 
 #[test]
@@ -77,6 +93,97 @@ fn two_hundred_steps_agree_with_the_cpu() {
         assert!(cpu[19].1[0] < 0.8 * cpu[0].1[0], "nothing was learnt: {cpu:?}");
         assert_curves_agree("CPU and WebGPU", &cpu, &gpu, 0.01);
     }
+}
+
+/// Wide enough that its products are tiled, forwards and back; stored as images and as rows.
+fn wide() -> Vec<Value> {
+    let conv = json!({ "encoder": { "kind": "conv", "channels": [12, 20], "hidden": [24] } });
+    vec![mlp(), with(self::conv(), conv)]
+}
+
+fn in_tiles(options: &Value) -> Session {
+    let mut s = wait(create(options, Choice::WebGpu));
+    s.recall("tile-4x4x8");
+    assert_eq!(s.info()["kernels"]["from"], "remembered");
+    s
+}
+
+#[test]
+fn steps_in_tiles_agree_with_the_cpu() {
+    let _alone = alone();
+    for model in wide() {
+        let [cpu, gpu] =
+            [wait(create(&model, Choice::Cpu)), in_tiles(&model)].map(|mut s| curve(&wait(train(&mut s, &bars(300), &options()))));
+        assert!(cpu.len() == 20 && cpu[19].1[0] < 0.8 * cpu[0].1[0], "nothing was learnt: {cpu:?}");
+        assert_curves_agree("CPU and tiles", &cpu, &gpu, 0.01);
+    }
+}
+
+#[test]
+fn a_run_in_tiles_is_repeated_and_goes_on_from_its_file_in_its_own_layout() {
+    let _alone = alone();
+    let values = bars(130);
+    let options = |steps: u64| json!({ "steps": steps, "batchSize": 32, "logEvery": 5 });
+    for model in wide() {
+        let run = |mut s: Session| {
+            let events = wait(train(&mut s, &values, &options(40)));
+            (events, wait(s.save()).expect("it is saved"))
+        };
+        let whole = run(in_tiles(&model));
+        assert!(run(in_tiles(&model)) == whole, "the same seed gave two runs");
+        let mut first = in_tiles(&model);
+        let mut events = wait(train(&mut first, &values, &options(25)));
+        let bytes = wait(first.save()).expect("it is saved");
+        let mut second = wait(Session::load(&bytes, Choice::WebGpu, clock)).expect("it was just saved");
+        // Neither what was found since nor another measurement changes a run.
+        second.recall("reg-8x4");
+        second.set_tuning(Tune::Always);
+        events.extend(wait(train(&mut second, &values, &options(15))));
+        let kernels = &second.info()["kernels"];
+        assert_eq!((&kernels["from"], &kernels["products"]), (&json!("file"), &json!("tile-4x4x8")));
+        assert!((events, wait(second.save()).expect("it is saved")) == whole, "resuming gave another run");
+        assert!(run(wait(create(&model, Choice::WebGpu))) != whole, "the layout makes no difference");
+    }
+}
+
+#[test]
+fn tuning_is_asked_for_on_a_software_adapter_and_settles_a_layout() {
+    let _alone = alone();
+    fn now() -> f64 {
+        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1000.0
+    }
+    let values = bars(130);
+    let options = json!({ "steps": 5, "batchSize": 32 });
+    let kernels = |s: &Session| {
+        let info = s.info();
+        ["from", "products", "key"].map(|k| info["kernels"][k].as_str().expect("it is text").to_string())
+    };
+    let fresh = || {
+        let read = reparam::vae::Options::read(&wide()[1]).expect("the options are valid");
+        wait(Session::create(read, Choice::WebGpu, now)).expect("it is created")
+    };
+    for tune in [Tune::Auto, Tune::Off] {
+        let mut s = fresh();
+        s.set_tuning(tune);
+        wait(train(&mut s, &values, &options));
+        assert_eq!(kernels(&s)[..2], ["table", "reg-8x8"].map(String::from), "{tune:?}");
+    }
+    let mut s = fresh();
+    let set = data(&values, &s.model().clone());
+    let before = normal(wait(s.encode(&set)).expect("the data fit"));
+    s.set_tuning(Tune::Always);
+    wait(train(&mut s, &values, &options));
+    let [from, products, key] = kernels(&s);
+    assert!(from == "tuned" && Products::names().contains(&&*products), "{from} {products}");
+    assert!(key.starts_with(env!("CARGO_PKG_VERSION")), "{key}");
+    let after = normal(wait(s.encode(&set)).expect("the data fit"));
+    assert_ne!(before, after, "it has not trained");
+    wait(train(&mut s, &values, &options));
+    assert_eq!(kernels(&s), [from, products.clone(), key], "a run was laid out anew");
+    let bytes = wait(s.save()).expect("it is saved");
+    let loaded = wait(Session::load(&bytes, Choice::WebGpu, now)).expect("it was just saved");
+    assert_eq!(kernels(&loaded)[..2], ["file".to_string(), products]);
 }
 
 /// Of the deepest net there is, so of fewer steps: the two are within 4e-6 of each other for 150, until a rectifier that is at its corner

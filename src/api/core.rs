@@ -14,7 +14,7 @@ use super::value::{Numbers, numbers, shape, to_js, to_json};
 use crate::backend::Choice;
 use crate::error::Error;
 use crate::fields::{Fields, Parameter};
-use crate::train::{Data, Drawn, Rows, Session, Values};
+use crate::train::{Data, Drawn, Rows, Session, Tune, Values};
 use crate::vae::Options;
 
 enum Slot {
@@ -50,17 +50,27 @@ impl Drop for Taken {
 }
 
 const BACKEND: Parameter = Parameter::choice("backend", "auto", Choice::NAMES);
+const TUNE: Parameter = Parameter::choice("tune", "auto", Tune::NAMES);
 
-/// The backend asked for, and the options without it.
-pub fn split_backend(mut options: Value) -> Result<(Value, Choice), JsValue> {
-    let Some(map) = options.as_object_mut() else { return Ok((options, Choice::Auto)) };
+/// Where a model runs.
+pub struct Host {
+    choice: Choice,
+    tune: Tune,
+}
+
+/// Where to run, and the options without it.
+pub fn split_host(mut options: Value) -> Result<(Value, Host), JsValue> {
     let mut host = serde_json::Map::new();
-    if let Some(value) = map.remove("backend") {
-        host.insert("backend".into(), value);
+    if let Some(map) = options.as_object_mut() {
+        for name in [BACKEND.name, TUNE.name] {
+            host.extend(map.remove(name).map(|value| (name.into(), value)));
+        }
     }
     let host = Value::Object(host);
-    let name = Fields::read("", &host, &["backend"]).and_then(|f| f.choice(&BACKEND)).map_err(thrown)?;
-    Ok((options, Choice::from_name(name)))
+    let fields = Fields::read("", &host, &[BACKEND.name, TUNE.name]).map_err(thrown)?;
+    let choice = |of: &Parameter| fields.choice(of).map_err(thrown);
+    let (choice, tune) = (Choice::from_name(choice(&BACKEND)?), Tune::from_name(choice(&TUNE)?));
+    Ok((options, Host { choice, tune }))
 }
 
 fn clock() -> f64 {
@@ -132,7 +142,8 @@ impl Given {
 }
 
 impl Core {
-    fn hold(session: Session) -> Core {
+    fn hold(mut session: Session, tune: Tune) -> Core {
+        session.set_tuning(tune);
         Core { slot: Rc::new(RefCell::new(Slot::Ready(Box::new(session)))) }
     }
 
@@ -171,20 +182,28 @@ impl Core {
 impl Core {
     /// A model with fresh weights. Everything is checked before anything is allocated.
     pub async fn create(options: JsValue) -> Result<Core, JsValue> {
-        let (options, choice) = split_backend(to_json("", &options)?)?;
+        let (options, Host { choice, tune }) = split_host(to_json("", &options)?)?;
         let options = Options::read(&options).map_err(thrown)?;
-        Session::create(options, choice, clock).await.map(Core::hold).map_err(thrown)
+        let session = Session::create(options, choice, clock).await.map_err(thrown)?;
+        Ok(Core::hold(session, tune))
     }
 
     /// The model of a file that `save` wrote.
     pub async fn load(bytes: Vec<u8>, options: JsValue) -> Result<Core, JsValue> {
-        let (rest, choice) = split_backend(to_json("", &options)?)?;
+        let (rest, Host { choice, tune }) = split_host(to_json("", &options)?)?;
         Fields::read("", &rest, &[]).map_err(thrown)?;
-        Session::load(&bytes, choice, clock).await.map(Core::hold).map_err(thrown)
+        let session = Session::load(&bytes, choice, clock).await.map_err(thrown)?;
+        Ok(Core::hold(session, tune))
     }
 
     pub fn info(&self) -> Result<JsValue, JsValue> {
         to_js(&self.take()?.session().info())
+    }
+
+    /// Lays kernels out as tuning found on this adapter before: `products` of an earlier `info`.
+    pub fn recall(&self, products: &str) -> Result<(), JsValue> {
+        self.take()?.session().recall(products);
+        Ok(())
     }
 
     pub fn step(&self) -> Result<f64, JsValue> {

@@ -17,7 +17,7 @@ pub fn catalogue() -> Result<JsValue, JsValue> {
 /// Throws what is wrong with the options of `Core.create`; allocates nothing on a device.
 #[wasm_bindgen]
 pub fn check(options: JsValue) -> Result<(), JsValue> {
-    let (options, _) = core::split_backend(value::to_json("", &options)?)?;
+    let (options, _) = core::split_host(value::to_json("", &options)?)?;
     crate::train::check(&options).map_err(error::to_js)
 }
 

@@ -12,6 +12,7 @@ use crate::fields::Parameter;
 use crate::io::safetensors::{File, Tensor, write};
 use crate::nn::{FLAT, ParamSpec, layout};
 use crate::train::cursor::Position;
+use crate::train::kernels::Settled;
 use crate::train::prior::{self, Learnt};
 use crate::train::session::{Clock, Session, check_memory};
 use crate::train::states::{CRITIC, states};
@@ -30,6 +31,9 @@ struct Header {
     /// The prior over the model's codes, where one was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     prior: Option<prior::Header>,
+    /// How the kernels of a run on a GPU were laid out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kernels: Option<Settled>,
 }
 
 /// Counters beyond these are not ours, and would leave no room to count on.
@@ -47,6 +51,7 @@ fn check_counters(step: u64, Position { epoch, row }: Position) -> Result<()> {
 impl Header {
     fn check(&self, model: &Model) -> Result<()> {
         check_counters(self.step, self.position)?;
+        self.kernels.as_ref().map_or(Ok(()), Settled::check)?;
         let within = |p: &Parameter, x: f64| {
             let is_in = (p.min..=p.max.max(p.choices() as f64)).contains(&x);
             if is_in {
@@ -79,6 +84,7 @@ impl Session {
             controls: self.controls.iter().map(|(name, x)| ((*name).to_string(), *x)).collect(),
             balance: Some(self.model.options.balance.values.clone()),
             prior: self.prior.as_ref().map(Learnt::header),
+            kernels: self.kernels.settled.clone(),
         };
         let header = serde_json::to_string(&header).map_err(|e| Error::internal(e.to_string()))?;
         let mut tensors = Vec::new();
@@ -134,6 +140,7 @@ impl Session {
         session.step = header.step;
         session.position = header.position;
         session.prior = learnt;
+        session.resume_kernels(header.kernels);
         for (name, control) in &mut session.controls {
             if let Some(x) = header.controls.get(*name) {
                 *control = *x;

@@ -6,6 +6,7 @@ mod cursor;
 mod data;
 mod evaluation;
 mod inference;
+mod kernels;
 mod options;
 mod prior;
 mod programs;
@@ -16,6 +17,7 @@ mod states;
 
 pub use data::{Data, Values};
 pub use inference::{Rows, check};
+pub use kernels::Tune;
 pub use options::{Optimizer, TrainOptions};
 pub use prior::{Drawn, PriorAdvance, PriorEvent, PriorFigures};
 pub use programs::{Resident, decoding, encoding, evaluation, training};

@@ -108,12 +108,13 @@ impl Session {
         let set = data.resident();
         let (graph, readout) = programs::training(&self.model, &set, MAX_STEPS, options.batch_size, options.adam())?;
         let plan = self.backend.build(Plan::compile(&graph)?).await?;
-        self.training_plan = Some((plan.plan.kernels.len(), plan.plan.to_string()));
         self.backend.write(&Role::Input(DATA.into()), &data.bytes(0, n))?;
         if let Some(labels) = data.label_rows(0, n) {
             self.backend.write(&Role::Input(LABELS.into()), bytemuck::cast_slice(&labels))?;
         }
         self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * options.batch_size]))?;
+        let plan = self.settle(plan).await?;
+        self.training_plan = Some((plan.plan.kernels.len(), plan.plan.to_string()));
         self.begin_tables(&set, options.batch_size).await?;
         if let Some(held_out) = validation {
             self.hold(VALIDATION, held_out)?;

@@ -12,6 +12,7 @@ use crate::nn::layout;
 use crate::plan::{Plan, Role};
 use crate::shape::DType;
 use crate::train::cursor::Position;
+use crate::train::kernels::Kernels;
 use crate::train::prior::{Learnt, PriorRun};
 use crate::train::run::Run;
 use crate::train::states::states;
@@ -28,6 +29,7 @@ pub struct Session {
     pub(super) backend: Backend,
     pub(super) info: Info,
     pub(super) clock: Clock,
+    pub(super) kernels: Kernels,
     pub(super) step: u64,
     pub(super) position: Position,
     pub(super) controls: Vec<(&'static str, f64)>,
@@ -64,6 +66,7 @@ impl Session {
             backend,
             info,
             clock,
+            kernels: Kernels::new(),
             step: 0,
             position: Position::default(),
             controls,
@@ -98,6 +101,7 @@ impl Session {
             "parameters": self.model.count(),
             "bytes": self.backend.live_buffers().1,
             "plan": plan,
+            "kernels": self.kernels_info(),
             "prior": self.prior.as_ref().map(|learnt| learnt.info(self.step)),
         })
     }
@@ -145,9 +149,17 @@ impl Session {
 
     /// Lets go of the plans of a use.
     pub(super) fn drop_plans(&mut self, used: &str) {
+        self.keep_plans(|(key, ..)| *key != used);
+    }
+
+    pub(super) fn drop_all_plans(&mut self) {
+        self.keep_plans(|_| false);
+    }
+
+    fn keep_plans(&mut self, is_wanted: impl Fn(&PlanKey) -> bool) {
         let backend = &mut self.backend;
-        self.plans.retain(|(key, ..), built| {
-            let is_kept = *key != used;
+        self.plans.retain(|key, built| {
+            let is_kept = is_wanted(key);
             if !is_kept {
                 backend.drop_plan(built);
             }

@@ -119,6 +119,7 @@ impl Session {
                 return Err(error);
             }
         };
+        self.keep_kernels();
         let stage = Stage::Encoding(Box::new(Encoding { begun, is_new, training, held_out }));
         self.prior_run = Some(PriorRun { options, stage });
         Ok(())
