@@ -378,6 +378,20 @@ fn with_header(bytes: &[u8], change: impl Fn(&mut Value)) -> Vec<u8> {
 }
 
 #[test]
+fn a_file_whose_layout_of_kernels_is_none_of_ours_is_refused_and_another_adapters_is_kept() {
+    let bytes = tiny_file();
+    let said = |kernels: Value| with_header(&bytes, |ours| ours["kernels"] = kernels.clone());
+    for kernels in [json!(""), json!("tile-4x4x8"), json!("tile-64x64x64 nvidia|ada|"), json!(4), json!(["reg-8x8 a"])] {
+        let error = load(&said(kernels.clone())).err();
+        assert!(matches!(error, Some(Error::File { .. })), "{kernels}: {error:?}");
+    }
+    let mut loaded = load(&said(json!("tile-4x4x8 nvidia|ada|an adapter"))).expect("it may be of any adapter");
+    let saved = wait(loaded.save()).expect("it is saved");
+    let with_layout = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("tile-4x4x8 nvidia|ada|an adapter");
+    assert!(with_layout(&saved) && !with_layout(&bytes));
+}
+
+#[test]
 fn a_file_whose_header_lies_is_refused_or_harmless() {
     let bytes = tiny_file();
     assert_eq!(load(&with_header(&bytes, |_| {})).and_then(goes_on), Ok(()));

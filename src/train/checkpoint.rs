@@ -33,7 +33,7 @@ struct Header {
     prior: Option<prior::Header>,
     /// How the kernels of a run on a GPU were laid out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    kernels: Option<Settled>,
+    kernels: Option<String>,
 }
 
 /// Counters beyond these are not ours, and would leave no room to count on.
@@ -51,7 +51,6 @@ fn check_counters(step: u64, Position { epoch, row }: Position) -> Result<()> {
 impl Header {
     fn check(&self, model: &Model) -> Result<()> {
         check_counters(self.step, self.position)?;
-        self.kernels.as_ref().map_or(Ok(()), Settled::check)?;
         let within = |p: &Parameter, x: f64| {
             let is_in = (p.min..=p.max.max(p.choices() as f64)).contains(&x);
             if is_in {
@@ -84,7 +83,7 @@ impl Session {
             controls: self.controls.iter().map(|(name, x)| ((*name).to_string(), *x)).collect(),
             balance: Some(self.model.options.balance.values.clone()),
             prior: self.prior.as_ref().map(Learnt::header),
-            kernels: self.kernels.settled.clone(),
+            kernels: self.kernels.settled.as_ref().map(Settled::text),
         };
         let header = serde_json::to_string(&header).map_err(|e| Error::internal(e.to_string()))?;
         let mut tensors = Vec::new();
@@ -116,6 +115,7 @@ impl Session {
         let options = Options::read(&header.options).and_then(Model::new);
         let model = options.map_err(|e| Error::file(e, "the options of a model in the metadata"))?;
         header.check(&model)?;
+        let settled = header.kernels.as_deref().map(Settled::read).transpose()?;
         check_memory(&model)?;
         let mut values = Vec::new();
         for state in states(&model) {
@@ -140,7 +140,7 @@ impl Session {
         session.step = header.step;
         session.position = header.position;
         session.prior = learnt;
-        session.resume_kernels(header.kernels);
+        session.resume_kernels(settled);
         for (name, control) in &mut session.controls {
             if let Some(x) = header.controls.get(*name) {
                 *control = *x;

@@ -1,7 +1,6 @@
 //! How the kernels of a run are laid out on a GPU: by the adapter's table, as tuning found or had found before, or as a file says. It is settled
 //! when a model's first run begins and stays: another layout rounds differently, and the same seed would give another run.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::backend::Built;
@@ -31,24 +30,28 @@ impl Tune {
     }
 }
 
-/// What a run was made with, as its checkpoints hold it: it binds on the adapter that it names.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a run was made with: it binds on the adapter that it names.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
     adapter: String,
-    products: String,
+    products: Products,
 }
 
 impl Settled {
     fn of(gpu: &Gpu) -> Settled {
-        Settled { adapter: gpu.info().identity(), products: gpu.config().products.name().into() }
+        Settled { adapter: gpu.info().identity(), products: gpu.config().products }
     }
 
-    /// What a file says must be one of the choices.
-    pub fn check(&self) -> Result<()> {
-        let wanted = || format!("one of {}", Products::names().join(", "));
-        Products::from_name(&self.products)
-            .map(|_| ())
-            .ok_or_else(|| Error::file(format!("kernels.products = {}", self.products), wanted()))
+    /// As files hold it: the layout, then the adapter.
+    pub(super) fn text(&self) -> String {
+        format!("{} {}", self.products.name(), self.adapter)
+    }
+
+    pub(super) fn read(text: &str) -> Result<Settled> {
+        let read = text.split_once(' ').and_then(|(name, adapter)| Some((Products::from_name(name)?, adapter)));
+        let (products, adapter) = read
+            .ok_or_else(|| Error::file(format!("kernels = {text}"), format!("{} and an adapter", Products::names().join(", "))))?;
+        Ok(Settled { adapter: adapter.into(), products })
     }
 }
 
@@ -100,9 +103,8 @@ impl Session {
         if !self.is_settled() {
             return;
         }
-        let found = self.kernels.settled.as_ref().and_then(|settled| Products::from_name(&settled.products));
-        if let (Some(gpu), Some(products)) = (self.backend.gpu_mut(), found) {
-            lay_out(gpu, products);
+        if let (Some(gpu), Some(settled)) = (self.backend.gpu_mut(), &self.kernels.settled) {
+            lay_out(gpu, settled.products);
             self.kernels.from = "file";
         }
     }

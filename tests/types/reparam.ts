@@ -30,6 +30,9 @@ const options = {
 ({ ...options, encoder: { kind: "mlp", hidden: [1], norm: "group" } }) satisfies VaeOptions;
 // @ts-expect-error: an option of another kind
 ({ ...options, encoder: { kind: "mlp", hidden: [1], stride: 2 } }) satisfies VaeOptions;
+({ ...options, tune: "always" }) satisfies VaeOptions;
+// @ts-expect-error: a way of tuning that there is not
+({ ...options, tune: true }) satisfies VaeOptions;
 // @ts-expect-error: nothing to train for
 ({ batchSize: 1 }) satisfies TrainOptions;
 // @ts-expect-error: steps and epochs

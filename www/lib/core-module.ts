@@ -21,6 +21,8 @@ export interface CoreClass {
 /** One model. Not re-entrant: a second call while a promise is pending is refused, hence the queue of `engine.ts`. */
 export interface Core {
   info(): Info;
+  /** Lays kernels out as `products` of an earlier `info` says, unless a run has settled that. */
+  recall(products: string): void;
   step(): number;
   set(controls: unknown): void;
   begin(data: OwnData, options: unknown, validation: OwnData | undefined): Promise<void>;

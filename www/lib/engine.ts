@@ -10,6 +10,7 @@ import { ReparamError, disposed, invalid, toFields } from "./errors.js";
 import type { PriorEvent, TrainEvent } from "./events.js";
 import { macrotask } from "./macrotask.js";
 import type { Samples } from "./data.js";
+import type { LoadOptions } from "./options.js";
 import type { SamplerParams } from "./samplers/index.js";
 import type { Answers, Call, Reply, Request, State } from "./messages.js";
 
@@ -89,10 +90,10 @@ export class Engine {
     switch (call.kind) {
       case "create":
         this.core = await (await this.module()).Core.create(call.options);
-        return;
+        return this.recall(call.options);
       case "load":
         this.core = await (await this.module()).Core.load(call.bytes, call.options);
-        return;
+        return this.recall(call.options);
       case "stop":
         return this.end();
       case "set":
@@ -122,6 +123,16 @@ export class Engine {
     }
   }
 
+  /** The layout that tuning found on this adapter before, where none is settled and tuning is left to us. */
+  private async recall(options: unknown): Promise<void> {
+    const { kernels } = this.alive().info();
+    const { tune = "auto" } = (options ?? {}) as LoadOptions;
+    if (kernels?.from !== "table" || tune !== "auto") return;
+    const { remembered } = await import("./kernels.js");
+    const products = await remembered(kernels.key);
+    if (products !== undefined) this.alive().recall(products);
+  }
+
   /** Encodes the data and fits a sampler to the means, kept by its kind. */
   private async fit({ data, options, seed }: Extract<Call, { kind: "fitSampler" }>): Promise<SamplerParams> {
     const { fitSampler } = await import("./samplers/index.js");
@@ -149,7 +160,10 @@ export class Engine {
     if (kind === "train") await this.alive().begin(data, options, validation);
     else await this.alive().beginPrior(data, options, validation);
     this.run = id;
-    this.reply({ kind: "progress", id, events: [], state: stateOf(this.alive(), true) });
+    const state = stateOf(this.alive(), true);
+    const { kernels } = state.info ?? {};
+    if (kernels?.from === "tuned") await (await import("./kernels.js")).remember(kernels.key, kernels.products);
+    this.reply({ kind: "progress", id, events: [], state });
   }
 
   private async advance(id: number): Promise<void> {

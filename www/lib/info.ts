@@ -13,8 +13,19 @@ export interface Info {
   bytes: number;
   /** The latest training plan, or null before the first training. */
   plan: { dispatches: number; text: string } | null;
+  /** How kernels are laid out on WebGPU; null on the CPU. It is settled when the model's first training begins, and `save` holds it. */
+  kernels: KernelInfo | null;
   /** The prior over the model's codes, or null before `trainPrior` began one. */
   prior: PriorInfo | null;
+}
+
+export interface KernelInfo {
+  /** Matrix products and convolutions: from registers, `"reg-8x4"`, or through shared memory, `"tile-4x4x8"`; results of a thread, and values of k at a time. */
+  products: string;
+  /** The adapter's vendor, an earlier tuning, this model's own, or the file that was loaded. */
+  from: "table" | "remembered" | "tuned" | "file";
+  /** Under which it is remembered: version of the package and of the layouts, vendor, architecture and name of the adapter. */
+  key: string;
 }
 
 export interface PriorInfo {

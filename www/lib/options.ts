@@ -25,7 +25,16 @@ export interface VaeOptions extends HostOptions {
   seed?: number;
   /** Default `"auto"`. */
   backend?: Backend;
+  /** Default `"auto"`. */
+  tune?: Tune;
 }
+
+/**
+ * Whether layouts of matrix products are timed on the GPU, within about 300 ms, before a model's first training. `"auto"`: on a real adapter on which
+ * none is remembered (in IndexedDB); `"always"`: whatever is remembered, and on software adapters too; `"off"`: the vendor decides. What is
+ * taken stays with the model and its files, as another layout rounds differently.
+ */
+export type Tune = "auto" | "off" | "always";
 
 /** `"auto"` takes WebGPU on a real adapter, and the CPU (wasm SIMD) on a software adapter or none. */
 export type Backend = "auto" | "webgpu" | "cpu";
@@ -363,6 +372,8 @@ export interface LikelihoodOptions extends EvaluateOptions {
 export interface LoadOptions extends HostOptions {
   /** Default `"auto"`. */
   backend?: Backend;
+  /** Default `"auto"`. A file whose training was on this adapter goes on with its own layout. */
+  tune?: Tune;
 }
 
 /** Where the core runs and where its files are; none of it is needed with a bundler that follows `new URL(…, import.meta.url)`. */

@@ -47,6 +47,7 @@ struct Sum {
 const BUSY: u32 = 8192;
 
 impl Product {
+    #[inline(never)] // asked for twice
     fn of(sizes: &Sizes) -> Option<Product> {
         match sizes.0.core.shader {
             "matmul" => Some(matmul(sizes)),

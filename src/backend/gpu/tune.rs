@@ -82,8 +82,11 @@ impl Gpu {
         };
         let mut found: Vec<(u64, &Kernel)> =
             built.plan.kernels.iter().filter(|kernel| is_own(kernel)).filter_map(|k| Some((products::work(k)?, k))).collect();
-        found.sort_by_key(|(work, _)| std::cmp::Reverse(*work));
-        let dispatches = found.into_iter().take(KERNELS).map(|(_, kernel)| {
+        let mut largest = Vec::new();
+        while let Some(at) = (0..found.len()).max_by_key(|at| found[*at].0).filter(|_| largest.len() < KERNELS) {
+            largest.push(found.swap_remove(at).1);
+        }
+        let dispatches = largest.into_iter().map(|kernel| {
             let module = codegen::module(&built.plan, kernel, config)?;
             self.dispatch(&built.plan, &built.own, module)
         });
