@@ -54,6 +54,7 @@ async function useAll(glue, backend, restore) {
 async function use(glue, options) {
   glue.check(options);
   const core = await glue.Core.create(options);
+  core.recall("none"); // as where the adapter was tuned before
   const [train, held] = [examples(options.input, 96), examples(options.input, 40)];
   const settings = { learningRate: 1e-3, optimizer: { kind: "adamw", weightDecay: 0.01 }, warmupSteps: 2, schedule: "cosine", clipNorm: 5 };
   for (const options of [{ epochs: 2 }, { steps: 3, logEvery: 1, ...settings }]) {

@@ -11,10 +11,43 @@ use std::collections::HashSet;
 
 use crate::error::{Error, Result};
 
+/// The first N bytes of a text without its lines of comments, and how many there are. Comments are for readers of the files: no page need load
+/// them.
+const fn without_comments<const N: usize>(text: &str) -> ([u8; N], usize) {
+    let bytes = text.as_bytes();
+    let (mut kept, mut len, mut at) = ([0; N], 0, 0);
+    while at < bytes.len() {
+        let mut first = at;
+        while bytes[first] == b' ' {
+            first += 1;
+        }
+        let is_comment = first + 1 < bytes.len() && bytes[first] == b'/' && bytes[first + 1] == b'/';
+        let mut is_over = false;
+        while !is_over {
+            if !is_comment {
+                if len < N {
+                    kept[len] = bytes[at];
+                }
+                len += 1;
+            }
+            is_over = bytes[at] == b'\n';
+            at += 1;
+        }
+    }
+    (kept, len)
+}
+
 macro_rules! shaders {
     ($($name:literal)*) => {
-        /// Name and text of every file.
-        pub const SHADERS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../../shaders/", $name, ".wgsl")))),*];
+        /// Name and text of every file, comments left out.
+        pub const SHADERS: &[(&str, &str)] = &[$(($name, {
+            const TEXT: &str = include_str!(concat!("../../../shaders/", $name, ".wgsl"));
+            const CODE: [u8; without_comments::<0>(TEXT).1] = without_comments(TEXT).0;
+            match std::str::from_utf8(&CODE) {
+                Ok(code) => code,
+                Err(_) => panic!("whole lines of text are text"),
+            }
+        })),*];
     };
 }
 
@@ -106,8 +139,6 @@ impl Expansion<'_> {
                     self.lines(if holds { then } else { otherwise }, scope)?;
                     at += end;
                 }
-                // Comments are for readers of the file.
-                Some(first) if first.starts_with("//") => {}
                 Some(_) => {
                     let mut text = line.to_string();
                     for (variable, value) in scope.iter() {
