@@ -183,7 +183,13 @@ fn tuning_is_asked_for_on_a_software_adapter_and_settles_a_layout() {
     assert_eq!(kernels(&s), [from, products.clone(), key], "a run was laid out anew");
     let bytes = wait(s.save()).expect("it is saved");
     let loaded = wait(Session::load(&bytes, Choice::WebGpu, now)).expect("it was just saved");
-    assert_eq!(kernels(&loaded)[..2], ["file".to_string(), products]);
+    assert_eq!(kernels(&loaded)[..2], ["file".to_string(), products.clone()]);
+    // Measuring has left no trace in the run.
+    let mut remembered = fresh();
+    remembered.recall(&products);
+    wait(train(&mut remembered, &values, &options));
+    wait(train(&mut remembered, &values, &options));
+    assert!(wait(remembered.save()) == Ok(bytes), "a tuned run is another than one whose layout was remembered");
 }
 
 /// Of the deepest net there is, so of fewer steps: the two are within 4e-6 of each other for 150, until a rectifier that is at its corner
