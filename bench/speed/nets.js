@@ -71,6 +71,10 @@ export const productBytes = (n) => 12 * n ** 2;
 
 /** `n` rows of grey values that are the same everywhere: (n · side²) bytes. */
 export function pixels(n, side) {
-  let state = 1;
-  return Uint8Array.from({ length: n * side ** 2 }, () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 24);
+  const values = new Uint8Array(n * side ** 2);
+  for (let i = 0, state = 1; i < values.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    values[i] = state >>> 24;
+  }
+  return values;
 }

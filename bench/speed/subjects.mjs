@@ -20,7 +20,7 @@ export const SUBJECTS = {
 };
 
 /** Seconds that a page may take to close: on a software adapter it waits for what it has submitted. */
-const CLOSING = 10;
+export const CLOSING = 10;
 
 /** Rejects when `promise` takes longer. */
 export async function within(seconds, promise) {
