@@ -25,10 +25,10 @@ export function downloads(home) {
   const size = (files) => files.reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0);
   const built = (pattern) => readdirSync(OUT).filter((name) => pattern.test(name)).map((name) => join(OUT, name));
   const dist = join(home, "dist");
-  const ours = size(["index", "model", "messages", "errors", "worker", "wasm"].map((name) => join(dist, `${name}.js`)).concat(join(dist, "reparam_first_relaxed.wasm"))); // the others are other entries, or for other browsers
+  const ours = ["index.js", "model.js", "messages.js", "errors.js", "worker.js", "wasm.js", "wasm-files.js", "reparam_first_relaxed.wasm"].map((name) => join(dist, name)); // the others are other entries, for other browsers or models
   return {
-    "reparam cpu": ours,
-    "reparam webgpu": ours,
+    "reparam cpu": size(ours),
+    "reparam webgpu": size([...ours, ...["kernels.js", "reparam_gpu.wasm"].map((name) => join(dist, name))]),
     "tfjs webgpu": size(built(/^tfjs-webgpu/)),
     "tfjs wasm": size([...built(/^tfjs-wasm/), TFJS_WASM]),
     "jax-js webgpu": size(built(/^jax(-backend.*|-webgpu.*)?\.js$/)),

@@ -20,14 +20,15 @@ const WHOLE = [WASM, RELAXED[WASM]];
 /** The modules of www/lib that package.json exports. What only one of them needs, a page loads with that one alone. */
 const ENTRIES = ["index", "core", "worker", "sprites", "latents/index", "measures/index"];
 
-/** src/ → build/wasm: the optimised core, whole and in parts, with relaxed SIMD and without, and its JavaScript glue. Redone only where the compiler's output is new. */
+/** src/ → build/wasm: the optimised core, whole and in parts, with relaxed SIMD and without, and its JavaScript glue. Redone only where the compiler's output or the means are new. */
 export async function buildWasm() {
   say("compiling the core to WebAssembly");
   run("cargo", ["build", "--locked", "--lib", "--release", "--target", "wasm32-unknown-unknown"]);
   const { target_directory } = JSON.parse(output("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"]));
   const compiled = join(target_directory, "wasm32-unknown-unknown/release/reparam.wasm");
   const mark = path("build/wasm/source.sha256");
-  const source = createHash("sha256").update(readFileSync(compiled)).update(readFileSync(path("Cargo.lock"))).digest("hex");
+  const means = ["Cargo.lock", "tools/src/split.rs", "scripts/build.mjs", "scripts/fuse.mjs", "scripts/split/device.mjs", "scripts/split/plain.mjs"];
+  const source = [compiled, ...means.map((name) => path(name))].reduce((hash, file) => hash.update(readFileSync(file)), createHash("sha256")).digest("hex");
   if (existsSync(mark) && readFileSync(mark, "utf8") === source) return;
   rmSync(path("build/wasm"), { recursive: true, force: true });
   say("binding and optimising it");

@@ -1,6 +1,6 @@
 // y[b, oh, ow, co] = Σ_{kh, kw, ci} x[b, oh·STRIDE + kh − PAD, ow·STRIDE + kw − PAD, ci] · w[kh, kw, ci, co], zero outside x.
 // x: (BATCH, H, W, CI); w: (KH, KW, CI, CO), or (KH, KW, CO, CI) with W_SWAPPED; y: (BATCH, OH, OW, CO).
-// A product of the matrix of patches (BATCH·OH·OW rows, never stored) and w; a tap is one (kh, kw). The tile is that of gemm.wgsl.
+// A product of the matrix of patches (BATCH·OH·OW rows, never stored) and w; a tap is one (kh, kw). The tile is that of gemm.wgsl, or of gemm_tile.wgsl.
 
 #if TILE
 #import gemm_tile

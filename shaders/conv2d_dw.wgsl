@@ -3,7 +3,7 @@
 // For each tap (z) a product with a long sum and few results: its lines are the image rows (b, oh), shared out among the SPLIT threads of
 // a tile. With few channels (MERGED) z is a row kh of the window instead, and (kw, ci) are rows of the product: they are neighbours in x.
 // With SUM_X or SUM_DY the sum over all pixels of x or dy follows behind dw: one more z, SUM_Z.
-// The tile is that of gemm.wgsl.
+// The tile is that of gemm.wgsl, or of gemm_tile.wgsl.
 
 #if TILE
 #import gemm_tile

@@ -1,7 +1,7 @@
 // y[b, oh, ow, co] = Σ x[b, h, w, ci] · w[kh, kw, ci, co] over h·STRIDE + kh − PAD = oh and w·STRIDE + kw − PAD = ow.
 // x: (BATCH, H, W, CI); w: (KH, KW, CI, CO), or (KH, KW, CO, CI) with W_SWAPPED; y: (BATCH, OH, OW, CO).
 // Outputs whose oh and ow leave the same rests on division by STRIDE use the same taps: each pair of rests is a phase (z), a dense
-// product without the zeros that a strided gradient is otherwise filled with. The tile is that of gemm.wgsl.
+// product without the zeros that a strided gradient is otherwise filled with. The tile is that of gemm.wgsl, or of gemm_tile.wgsl.
 
 #if TILE
 #import gemm_tile

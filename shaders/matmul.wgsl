@@ -2,7 +2,7 @@
 // a: (BATCH, M, K), or (BATCH, K, M) with TA; b: (BATCH, K, N), or (BATCH, N, K) with TB; y: (BATCH, M, N).
 // With ONES (and TA) a holds one column less, (K, M − 1), and that column is all ones: the last row of y is Σ_k b[k, n].
 // With HALVES y is given out as its first and its last N / 2 columns, together.
-// The tile of a thread is described in gemm.wgsl.
+// The tile is described in gemm.wgsl, or in gemm_tile.wgsl.
 
 #if TILE
 #import gemm_tile

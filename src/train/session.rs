@@ -167,11 +167,11 @@ impl Session {
         });
     }
 
-    /// A state's values.
     pub(super) fn now_ms(&self) -> f64 {
         (self.clock)()
     }
 
+    /// A state's values.
     pub(super) async fn read_state(&self, name: &str) -> Result<Vec<f32>> {
         let bytes = self.backend.read(&Role::State(name.into())).await?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))

@@ -11,6 +11,8 @@ export interface CoreModule {
   check(options: unknown): void;
   /** Calls `listener` with the text of a panic, after which this module must not be used again. */
   onPanic(listener: (text: string) => void): void;
+  /** Loads what is not there yet, so that no call has to wait for it; a failure leaves everything as it was. */
+  complete(): Promise<void>;
 }
 
 export interface CoreClass {

@@ -8,11 +8,15 @@
 import type { Core, CoreModule } from "./core-module.js";
 import { ReparamError, disposed, invalid, toFields } from "./errors.js";
 import type { PriorEvent, TrainEvent } from "./events.js";
+import { remember, remembered } from "./kernels.js";
 import { macrotask } from "./macrotask.js";
 import type { Samples } from "./data.js";
 import type { LoadOptions } from "./options.js";
 import type { SamplerParams } from "./samplers/index.js";
 import type { Answers, Call, Reply, Request, State } from "./messages.js";
+
+/** Calls for which the core may load another part: it does so before they enter it, where a failure is told and loses nothing. */
+const LATER: ReadonlySet<Call["kind"]> = new Set(["load", "trainPrior", "evaluatePrior", "logLikelihood", "decodeCodes", "complete"]);
 
 export class Engine {
   private readonly load: () => Promise<CoreModule>;
@@ -76,6 +80,7 @@ export class Engine {
   private async serve(request: Request): Promise<void> {
     const { id } = request;
     try {
+      if (LATER.has(request.kind)) await (await this.module()).complete();
       if (request.kind === "train" || request.kind === "trainPrior") await this.begin(request);
       else {
         const value = await this.answer(request);
@@ -128,7 +133,6 @@ export class Engine {
     const { kernels } = this.alive().info();
     const { tune = "auto" } = (options ?? {}) as LoadOptions;
     if (kernels?.from !== "table" || tune !== "auto") return;
-    const { remembered } = await import("./kernels.js");
     const products = await remembered(kernels.key);
     if (products !== undefined) this.alive().recall(products);
   }
@@ -162,7 +166,7 @@ export class Engine {
     this.run = id;
     const state = stateOf(this.alive(), true);
     const { kernels } = state.info ?? {};
-    if (kernels?.from === "tuned") await (await import("./kernels.js")).remember(kernels.key, kernels.products);
+    if (kernels?.from === "tuned") await remember(kernels.key, kernels.products);
     this.reply({ kind: "progress", id, events: [], state });
   }
 

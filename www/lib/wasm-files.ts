@@ -1,9 +1,15 @@
 /** The files of the core, and how a page compiles them. */
 
-// Bundlers look for just this form.
-export const FIRST = hasRelaxedSimd() ? new URL("./reparam_first_relaxed.wasm", import.meta.url) : new URL("./reparam_first.wasm", import.meta.url);
+// Bundlers look for just this form of address; where they leave none, only what asks for it fails.
+
+export function firstFile(): URL {
+  return hasRelaxedSimd() ? new URL("./reparam_first_relaxed.wasm", import.meta.url) : new URL("./reparam_first.wasm", import.meta.url);
+}
+
 /** What the first loads, by the numbers that it knows them by: 1 and 2. */
-export const OTHERS = [new URL("./reparam_gpu.wasm", import.meta.url), new URL("./reparam_rest.wasm", import.meta.url)];
+export function otherFiles(): readonly URL[] {
+  return [new URL("./reparam_gpu.wasm", import.meta.url), new URL("./reparam_rest.wasm", import.meta.url)];
+}
 
 let first: Promise<WebAssembly.Module | undefined> | undefined;
 
@@ -12,11 +18,15 @@ let first: Promise<WebAssembly.Module | undefined> | undefined;
  * itself, and tells why not.
  */
 export function compileFirst(): Promise<WebAssembly.Module | undefined> {
-  first ??= compile(FIRST).catch(() => {
+  first ??= tryFirst().catch(() => {
     first = undefined;
     return undefined;
   });
   return first;
+}
+
+async function tryFirst(): Promise<WebAssembly.Module> {
+  return compile(firstFile());
 }
 
 export async function compile(file: URL): Promise<WebAssembly.Module> {

@@ -9,7 +9,7 @@ import init, * as glue from "#wasm";
 import type { CoreModule } from "./core-module.js";
 import { ReparamError } from "./errors.js";
 import type { WasmSource } from "./options.js";
-import { FIRST, OTHERS, compile } from "./wasm-files.js";
+import { compile, firstFile, otherFiles } from "./wasm-files.js";
 
 let loading: Promise<CoreModule> | undefined;
 
@@ -28,28 +28,44 @@ export function loadCore(source: WasmSource | undefined, first?: WebAssembly.Mod
 async function load(source: WasmSource | undefined, first: WebAssembly.Module | undefined): Promise<CoreModule> {
   const listeners = new Set<(text: string) => void>();
   const tell = (text: string) => listeners.forEach((listener) => listener(text));
-  if (source !== undefined) await init({ module_or_path: source });
-  else await loadParts(first, tell);
+  const complete = source === undefined ? await loadParts(first, tell) : await init({ module_or_path: source }).then(() => async () => {});
   glue.on_panic(tell);
-  return { Core: glue.Core, catalogue: glue.catalogue, check: glue.check, onPanic: (listener) => void listeners.add(listener) };
+  return { Core: glue.Core, catalogue: glue.catalogue, check: glue.check, onPanic: (listener) => void listeners.add(listener), complete };
 }
 
-async function loadParts(first: WebAssembly.Module | undefined, tell: (text: string) => void): Promise<void> {
-  const disk = fileReader(FIRST);
+/** Loads the first part, and the others where it could not wait for them later. What it gives loads those that are still missing. */
+async function loadParts(first: WebAssembly.Module | undefined, tell: (text: string) => void): Promise<() => Promise<void>> {
+  const [own, others] = [firstFile(), otherFiles()];
+  const disk = fileReader(own);
   const read = disk ?? requester();
-  const [exports, ...early] = await Promise.all([init({ module_or_path: first ?? disk?.(FIRST) ?? FIRST }), ...(read === undefined ? OTHERS.map(compile) : [])]);
+  const early = Promise.allSettled(read === undefined ? others.map(compile) : []);
+  const exports = await init({ module_or_path: first ?? disk?.(own) ?? own });
   const imports = { first: exports as unknown as WebAssembly.ModuleImports };
-  for (const module of early) await WebAssembly.instantiate(module, imports);
+  const loaded = new Set<URL>();
+  const link = async (file: URL, module: WebAssembly.Module) => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    await WebAssembly.instantiate(module, imports);
+  };
+  for (const [i, outcome] of (await early).entries()) {
+    if (outcome.status === "rejected") throw outcome.reason;
+    await link(others[i]!, outcome.value);
+  }
   glue.on_load_part((part: number) => {
-    const file = OTHERS[part - 1];
-    if (read === undefined || file === undefined) return; // it is there already
+    const file = others[part - 1]!;
+    if (read === undefined || loaded.has(file)) return;
     try {
       new WebAssembly.Instance(new WebAssembly.Module(read(file)), imports);
+      loaded.add(file);
     } catch (cause) {
       tell(`${file.href} could not be loaded: ${String(cause)}`);
       throw cause;
     }
   });
+  return async () => {
+    const missing = others.filter((file) => !loaded.has(file));
+    for (const file of missing) await link(file, disk ? await WebAssembly.compile(disk(file)) : await compile(file));
+  };
 }
 
 type Read = (file: URL) => BufferSource;
@@ -69,7 +85,8 @@ function requester(): Read | undefined {
     request.open("GET", file, false);
     request.responseType = "arraybuffer";
     request.send();
-    if (request.status !== 200) throw new Error(`${file.href}: ${request.status}`);
-    return request.response as ArrayBuffer;
+    const bytes = request.response as ArrayBuffer | null;
+    if ((request.status !== 200 && request.status !== 0) || !bytes?.byteLength) throw new Error(`${file.href}: ${request.status}`); // 0: not http
+    return bytes;
   };
 }

@@ -19,7 +19,7 @@ export function workerPort(where: HostOptions["worker"], wasm: WasmSource | unde
     worker.onmessageerror = () => receive({ kind: "crashed", error: toFields("a message of the worker could not be read") });
     const tell = (core: Omit<WasmMessage, "kind">) => worker.postMessage({ kind: "wasm", ...core } satisfies WasmMessage);
     if (wasm !== undefined) tell({ source: wasm instanceof URL ? wasm.href : wasm });
-    else void compileFirst().then((first) => tell(first ? { first } : {}));
+    else void compileFirst().then((first) => tell(first ? { first } : {})).catch(() => tell({})); // some workers take no module
     return { send, close: async () => worker.terminate() }; // this frees the device and the wasm memory at once
   };
 }

@@ -10,6 +10,7 @@ const BUDGET_MS = 40; // how long a call may have to wait while training
 const scope = self as unknown as {
   postMessage(message: unknown, transfer: Transferable[]): void;
   onmessage: (event: MessageEvent<ToWorker>) => void;
+  onmessageerror: () => void;
 };
 let told: (message: WasmMessage) => void;
 const wasm = new Promise<WasmMessage>((resolve) => (told = resolve));
@@ -23,3 +24,4 @@ scope.onmessage = ({ data }) => {
   if (data.kind === "wasm") told(data);
   else engine.receive(data);
 };
+scope.onmessageerror = () => told({ kind: "wasm" }); // a module that could not be read: it is loaded here

@@ -159,7 +159,7 @@ impl Access {
         self.cell
     }
 
-    /// That number, and where the domain's first element stands in this step.
+    /// The number of its buffer, and where the domain's first element stands in this step.
     pub fn place(&self) -> (usize, usize) {
         (self.cell, self.now)
     }

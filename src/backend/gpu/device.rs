@@ -90,6 +90,20 @@ mod platform {
         }));
     }
 
+    /// Whether the device fails by itself meanwhile, as by a kernel that its driver cannot compile.
+    pub struct InternalScope(wgpu::ErrorScopeGuard);
+
+    impl InternalScope {
+        pub fn push(device: &wgpu::Device) -> InternalScope {
+            InternalScope(device.push_error_scope(wgpu::ErrorFilter::Internal))
+        }
+
+        pub fn pop(self) -> impl Future<Output = bool> {
+            let popped = self.0.pop();
+            async { popped.await.is_some() }
+        }
+    }
+
     pub fn describe(_: &wgpu::Device, info: &wgpu::AdapterInfo) -> AdapterInfo {
         // PCI vendor ids, and those that Khronos gives to vendors without one.
         let vendor = match info.vendor {
@@ -118,6 +132,7 @@ mod platform {
     use super::{AdapterInfo, Faults, is_software_name};
     use wasm_bindgen::closure::Closure;
     use wasm_bindgen::{JsCast, JsValue};
+    use wasm_bindgen_futures::JsFuture;
 
     fn get(object: &JsValue, name: &str) -> JsValue {
         js_sys::Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
@@ -148,6 +163,34 @@ mod platform {
         report.forget();
     }
 
+    /// Whether the device fails by itself meanwhile, as by a kernel that its driver cannot compile. The scope is the device's own: wgpu's
+    /// panics on a GPUInternalError, as its handler does.
+    pub struct InternalScope(Option<wgpu::Device>);
+
+    impl InternalScope {
+        pub fn push(device: &wgpu::Device) -> InternalScope {
+            let pushed = call(device, "pushErrorScope", &JsValue::from_str("internal"));
+            InternalScope(pushed.map(|_| device.clone()))
+        }
+
+        pub fn pop(self) -> impl Future<Output = bool> {
+            let popped = self.0.and_then(|device| call(&device, "popErrorScope", &JsValue::UNDEFINED));
+            async {
+                match popped.and_then(|popped| popped.dyn_into::<js_sys::Promise>().ok()) {
+                    Some(promise) => JsFuture::from(promise).await.is_ok_and(|error| !error.is_null()),
+                    None => false,
+                }
+            }
+        }
+    }
+
+    /// Calls a method of the browser's own device.
+    fn call(device: &wgpu::Device, method: &str, argument: &JsValue) -> Option<JsValue> {
+        let device = device.as_webgpu()?;
+        let device: &JsValue = device.as_ref();
+        get(device, method).dyn_ref::<js_sys::Function>()?.call1(device, argument).ok()
+    }
+
     pub fn describe(device: &wgpu::Device, info: &wgpu::AdapterInfo) -> AdapterInfo {
         let adapter = device.as_webgpu().map_or(JsValue::UNDEFINED, |device| get(device.as_ref(), "adapterInfo"));
         let text =
@@ -162,4 +205,5 @@ mod platform {
     }
 }
 
+pub use platform::InternalScope;
 use platform::{describe, is_supported, listen};

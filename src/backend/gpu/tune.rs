@@ -5,7 +5,7 @@ use super::{Config, Dispatch, Gpu, PlanId, Products, codegen, products};
 use crate::error::{Error, Result};
 use crate::plan::{Kernel, Role};
 
-/// Nothing new is begun after this.
+/// No chain but those of the first round is begun after this.
 const BUDGET_MS: f64 = 300.0;
 /// What is left for measuring once everything is compiled.
 const MEASURING_MS: f64 = 150.0;
@@ -35,12 +35,15 @@ impl Gpu {
         let given = self.config.products;
         for products in [given].into_iter().chain(Products::all().filter(|products| *products != given)) {
             let config = Config { products, ..self.config };
-            let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+            let broken = super::device::InternalScope::push(&self.device);
+            let exhausted = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+            let invalid = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
             let dispatches = self.largest(id, config);
-            let refused = scope.pop().await;
+            let (invalid, exhausted, broken) = (invalid.pop(), exhausted.pop(), broken.pop());
+            let is_refused = invalid.await.is_some() | exhausted.await.is_some() | broken.await;
             let dispatches = dispatches?;
-            // What a device refuses is no candidate; one that computes nothing has nothing to tell.
-            if refused.is_some() || dispatches.is_empty() {
+            // What a device refuses or cannot compile is no candidate; one that computes nothing has nothing to tell.
+            if is_refused || dispatches.is_empty() {
                 continue;
             }
             let candidate = Candidate { config, dispatches, best_ms: f64::INFINITY };
