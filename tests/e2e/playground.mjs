@@ -58,8 +58,15 @@ class Playground {
     });
   }
 
+  /** All controls in sight, those too that a choice brings later. */
   unfold() {
-    return this.page.evaluate(() => document.querySelectorAll("vae-settings details, vae-samples details").forEach((each) => (each.open = true)));
+    return this.page.evaluate(() => {
+      const open = () => document.querySelectorAll("vae-settings details, vae-samples details").forEach((each) => (each.open = true));
+      open();
+      if (window.unfolding) return;
+      window.unfolding = new MutationObserver(open);
+      window.unfolding.observe(document.body, { childList: true, subtree: true });
+    });
   }
 
   async choose(section, kind) {
