@@ -309,26 +309,17 @@ fn conv2d(sizes: &Sizes) -> Product {
     }
 }
 
+/// As many convolutions of stride 1 as there are phases of the stride, each of the taps that meet it.
 fn conv_transpose2d(sizes: &Sizes) -> Product {
-    let (ci, co, stride, tb) = (sizes.get("CI"), sizes.get("CO"), sizes.get("STRIDE"), sizes.get("W_SWAPPED") == 1);
+    let stride = sizes.get("STRIDE");
     let (qh, qw) = (sizes.get("OH").div_ceil(stride), sizes.get("OW").div_ceil(stride));
     let (taps_h, taps_w) = (sizes.get("KH").div_ceil(stride), sizes.get("KW").div_ceil(stride));
     Product {
         outer: stride * stride,
         rows: sizes.get("BATCH") * qh * qw,
-        cols: co,
-        depth: ci,
         taps: taps_h * taps_w,
-        tall: false,
-        tb,
-        a_row: ci,
-        a_unit: ci,
-        b_row: if tb { ci } else { co },
-        total: false,
-        lines: None,
-        sum: None,
-        is_halved: false,
         own: vec![("QH", qh), ("QW", qw), ("TAPS_H", taps_h), ("TAPS_W", taps_w)],
+        ..conv2d(sizes)
     }
 }
 
