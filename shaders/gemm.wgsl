@@ -30,6 +30,35 @@ const NONE = 0xFFFFFFFFu;
 var<workgroup> parts: array<Part, PARTS_SIZE>;
 #end
 
+// What stands in B for k and four columns (one with ONE_COL).
+fn columns_at(start: u32, k: u32, col: u32) -> Part {
+#if ONE_COL
+  return load_b(start + k);
+#else
+#if TB
+  let at = start + col * B_ROW + k;
+  return vec4<f32>(load_b(at), load_b(at + B_ROW), load_b(at + 2u * B_ROW), load_b(at + 3u * B_ROW));
+#else
+  return load_b_x4(start + k * B_ROW + col);
+#end
+#end
+}
+
+#if TALL
+// What stands at `at`, in A: four rows for one k (one with ONE_ROW).
+fn rows_at(at: u32, k: u32, row: u32) -> vec4<f32> {
+#if ONE_ROW
+  return vec4<f32>(load_a(at));
+#else
+#if TALL_EDGE
+  return select(vec4<f32>(), load_a_x4(at), vec4<bool>(exists(k, row), exists(k, row + 1u), exists(k, row + 2u), exists(k, row + 3u)));
+#else
+  return load_a_x4(at);
+#end
+#end
+}
+#end
+
 @compute @workgroup_size(THREADS_X, THREADS_Y, SPLIT)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) at: vec3<u32>) {
   let tile = group.y * GRID + group.x;
@@ -56,6 +85,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #if TALL
+#if ONES
+#for q in QUADS
+  var ones$q = Part();
+#end
+#end
 #if SUMS
   if (z == SUM_Z) {
 #if SUM_A
@@ -109,51 +143,69 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
     let run = span(z, line);
     let a = run.x;
     let b = run.y;
-    for (var k = run.z; k < run.w; k++) {
-      let line_a = a_line(a + k * A_ROW) + row0;
+    var k = run.z;
+    for (; k + K_STEP <= run.w; k += K_STEP) {
+#for u in K_STEP
+      {
+        let line_a = a_line(a + (k + $uu) * A_ROW) + row0;
 #for p in ROW_QUADS
-#if ONE_ROW
-      let x$p0 = load_a(line_a);
-#else
-#if TALL_EDGE
-      let e$p = row0 + $pu * 4u;
-      let x$p = select(vec4<f32>(), load_a_x4(line_a + $pu * 4u),
-        vec4<bool>(exists(k, e$p), exists(k, e$p + 1u), exists(k, e$p + 2u), exists(k, e$p + 3u)));
-#else
-#if ONES
-      let e$p = vec4<u32>(row0 + $pu * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
-      let x$p = select(load_a_x4(line_a + $pu * 4u), vec4<f32>(1.0), e$p == vec4<u32>(ROWS - 1u));
-#else
-      let x$p = load_a_x4(line_a + $pu * 4u);
-#end
-#end
-      let x$p0 = x$p.x;
-      let x$p1 = x$p.y;
-      let x$p2 = x$p.z;
-      let x$p3 = x$p.w;
-#end
+        let x$p = rows_at(line_a + $pu * 4u, k + $uu, row0 + $pu * 4u);
 #end
 #for q in QUADS
-#if ONE_COL
-      let y$q = load_b(b + k);
-#else
-#if TB
-      let b$q = b + (col0 + $qu * QUAD_STEP) * B_ROW + k;
-      let y$q = vec4<f32>(load_b(b$q), load_b(b$q + B_ROW), load_b(b$q + 2u * B_ROW), load_b(b$q + 3u * B_ROW));
-#else
-      let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * QUAD_STEP);
-#end
-#end
+        let y$q = columns_at(b, k + $uu, col0 + $qu * QUAD_STEP);
 #end
 #for p in ROW_QUADS
 #for s in ROW_SUB
 #for q in QUADS
-      c$p$s$q += x$p$s * y$q;
+        c$p$s$q = fma(Part(x$p[$s]), y$q, c$p$s$q);
 #end
 #end
+#end
+#if ONES
+#for q in QUADS
+        ones$q += y$q;
+#end
+#end
+      }
 #end
     }
+#if K_REST
+    for (; k < run.w; k++) {
+#for u in 1
+      {
+        let line_a = a_line(a + (k + $uu) * A_ROW) + row0;
+#for p in ROW_QUADS
+        let x$p = rows_at(line_a + $pu * 4u, k + $uu, row0 + $pu * 4u);
+#end
+#for q in QUADS
+        let y$q = columns_at(b, k + $uu, col0 + $qu * QUAD_STEP);
+#end
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#for q in QUADS
+        c$p$s$q = fma(Part(x$p[$s]), y$q, c$p$s$q);
+#end
+#end
+#end
+#if ONES
+#for q in QUADS
+        ones$q += y$q;
+#end
+#end
+      }
+#end
+    }
+#end
   }
+#if ONES
+#for p in ROW_QUADS
+#for s in ROW_SUB
+#for q in QUADS
+  c$p$s$q = select(c$p$s$q, ones$q, row0 + $pu * 4u + $su == ROWS - 1u);
+#end
+#end
+#end
+#end
 #else
 #for p in ROW_QUADS
 #for s in ROW_SUB
@@ -203,10 +255,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #for p in ROW_QUADS
 #for s in ROW_SUB
 #for q in QUADS
-      c$p$s$q += x$p$s.x * y$q0;
-      c$p$s$q += x$p$s.y * y$q1;
-      c$p$s$q += x$p$s.z * y$q2;
-      c$p$s$q += x$p$s.w * y$q3;
+      c$p$s$q = fma(Part(x$p$s.x), y$q0, c$p$s$q);
+      c$p$s$q = fma(Part(x$p$s.y), y$q1, c$p$s$q);
+      c$p$s$q = fma(Part(x$p$s.z), y$q2, c$p$s$q);
+      c$p$s$q = fma(Part(x$p$s.w), y$q3, c$p$s$q);
 #end
 #end
 #end
@@ -225,21 +277,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #for q in QUADS
-#if ONE_COL
-      let y$q = load_b(b + k);
-#else
-#if TB
-      let b$q = b + (col0 + $qu * QUAD_STEP) * B_ROW + k;
-      let y$q = vec4<f32>(load_b(b$q), load_b(b$q + B_ROW), load_b(b$q + 2u * B_ROW), load_b(b$q + 3u * B_ROW));
-#else
-      let y$q = load_b_x4(b + k * B_ROW + col0 + $qu * QUAD_STEP);
-#end
-#end
+      let y$q = columns_at(b, k, col0 + $qu * QUAD_STEP);
 #end
 #for p in ROW_QUADS
 #for s in ROW_SUB
 #for q in QUADS
-      c$p$s$q += x$p$s * y$q;
+      c$p$s$q = fma(Part(x$p$s), y$q, c$p$s$q);
 #end
 #end
 #end

@@ -1,10 +1,16 @@
 // What becomes of a product's results, four columns of a row at a time (one with ONE_COL): those that exist go to `emit` of the file that imports
-// gemm.wgsl or gemm_tile.wgsl.
+// gemm.wgsl or gemm_tile.wgsl, one by one or, with WIDE, in fours.
 
 #if ONE_COL
 alias Part = f32;
 #else
 alias Part = vec4<f32>;
+#end
+
+#if WIDE
+alias Emitted = vec4<f32>;
+#else
+alias Emitted = f32;
 #end
 
 #if HALVES
@@ -18,6 +24,9 @@ fn emit_pair(z: u32, row: u32, col: u32, value: vec4<f32>, other: vec4<f32>) {
 #else
 fn emit_part(z: u32, row: u32, col: u32, value: Part) {
   if ((row < ROWS) & (col < COLS)) {
+#if WIDE
+    emit(z, row, col, value);
+#else
 #if ONE_COL
     emit(z, row, col, value);
 #else
@@ -36,6 +45,7 @@ fn emit_part(z: u32, row: u32, col: u32, value: Part) {
     for (var j = 0u; j < min(4u, COLS - col); j++) {
       emit(z, row, col + j, value[j]);
     }
+#end
 #end
 #end
   }

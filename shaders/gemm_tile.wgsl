@@ -219,7 +219,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #for p in ROW_QUADS
 #for s in 4
 #for q in QUADS
-      c$p$s$q += x$p[$s] * y$q;
+      c$p$s$q = fma(Part(x$p[$s]), y$q, c$p$s$q);
 #end
 #end
 #end

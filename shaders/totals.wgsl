@@ -1,5 +1,6 @@
 // y[k] = Σ_i xₖ[i] for k < N inputs of COUNT0, COUNT1, … elements. A workgroup sums one input: every thread each THREADS-th element, then
-// a tree in a fixed order. With BESIDE further workgroups compute a map of SIZE elements, PER_THREAD runs of THREADS neighbours each.
+// a tree in a fixed order. With BESIDE further workgroups compute a map of SIZE elements, PER_THREAD runs of THREADS neighbours each, or of
+// THREADS times four with WIDE.
 
 #import tree
 
@@ -21,7 +22,11 @@
 #end
 #hook fn store(i: u32, value: f32)
 #if BESIDE
+#if WIDE
+#hook fn beside(i: u32, value: vec4<f32>)
+#else
 #hook fn beside(i: u32, value: f32)
+#end
 #if SUMS
 #hook fn beside_sums(lane: u32)
 #end
@@ -36,9 +41,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     beside_sums(lane);
 #end
     let first = (part - N) * (THREADS * PER_THREAD) + lane;
+#if WIDE
+    for (var i = first; i < min(first + THREADS * PER_THREAD, SIZE / 4u); i += THREADS) {
+      beside(i * 4u, vec4<f32>());
+    }
+#else
     for (var i = first; i < min(first + THREADS * PER_THREAD, SIZE); i += THREADS) {
       beside(i, 0.0);
     }
+#end
     return;
   }
 #end

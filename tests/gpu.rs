@@ -25,7 +25,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// What a software adapter gets, and tiles as other adapters do.
 const LAYOUTS: [(Family, &str); 3] =
-    [(Family::Software, "reg-8x8"), (Family::Hardware, "tile-4x4x8"), (Family::Hardware, "tile-8x8x8")];
+    [(Family::Software, "reg-16x8"), (Family::Hardware, "tile-4x4x8"), (Family::Hardware, "tile-8x8x8")];
 
 fn lay_out(backend: &mut Backend, (family, name): (Family, &str)) {
     let products = Products::from_name(name).expect("it is one of the choices");
@@ -167,7 +167,7 @@ fn tuning_is_asked_for_on_a_software_adapter_and_settles_a_layout() {
         let mut s = fresh();
         s.set_tuning(tune);
         wait(train(&mut s, &values, &options));
-        assert_eq!(kernels(&s)[..2], ["table", "reg-8x8"].map(String::from), "{tune:?}");
+        assert_eq!(kernels(&s)[..2], ["table", "reg-16x8"].map(String::from), "{tune:?}");
     }
     let mut s = fresh();
     let set = data(&values, &s.model().clone());

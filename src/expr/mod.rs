@@ -15,7 +15,7 @@ use std::rc::Rc;
 pub use functions::{Binary, Unary};
 pub use program::{Instr, Program};
 pub use value::{Env, LANES, Lanes};
-pub use wgsl::{ProgramText, program_text};
+pub use wgsl::{ProgramText, is_wide, program_text};
 
 /// The law of a noise leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

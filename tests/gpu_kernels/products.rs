@@ -56,6 +56,13 @@ pub async fn matmul_multiplies(gpu: &mut Gpu) {
     }
 }
 
+/// On a software adapter they have a layout of their own.
+pub async fn matmul_multiplies_large_matrices(gpu: &mut Gpu) {
+    for (n, ta, tb) in [(402, false, false), (404, true, false), (402, false, true)] {
+        matmul_case(gpu, 1, 391, n, 427, ta, tb).await;
+    }
+}
+
 /// A layer of a step: a gathered batch of bytes times weights at an offset, plus bias, rectified, and its mask beside it.
 pub async fn matmul_fuses_loads_and_stores(gpu: &mut Gpu) {
     let (rows, m, n, k) = (40, 12, 20, 16);

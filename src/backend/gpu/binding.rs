@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::stage::{self, Run};
 use crate::error::{Error, Result};
-use crate::plan::{Kernel, Place, Plan, Stage};
+use crate::plan::{Place, Plan, Role, Stage, Target};
 use crate::shape::DType;
 
 /// One buffer of a kernel; its binding number is its position plus one, as 0 is `params`.
@@ -14,6 +14,8 @@ pub struct Binding {
     pub buffer: usize,
     pub is_written: bool,
     words: Words,
+    /// How many of them, where that belongs to the plan: compilers that know it need not ask the device at every access.
+    count: Option<usize>,
 }
 
 /// What a buffer is declared as an array of.
@@ -31,6 +33,13 @@ const FIRST_CONTROL: usize = 4;
 /// The params block of one step, in words.
 pub const PARAMS_WORDS: usize = 64;
 
+/// What a stage stores, and whether four neighbours at a time.
+pub struct Stores<'a> {
+    pub stage: &'a Stage,
+    pub targets: &'a [Target],
+    pub is_wide: bool,
+}
+
 pub struct Bindings<'a> {
     pub list: Vec<Binding>,
     controls: &'a [&'static str],
@@ -38,14 +47,13 @@ pub struct Bindings<'a> {
 
 impl<'a> Bindings<'a> {
     /// `loads`: what each load of the core reads, and whether the shader reads it four at a time.
-    pub fn new(plan: &'a Plan, kernel: &Kernel, loads: &[(&Stage, bool)]) -> Result<Bindings<'a>> {
+    pub fn new(plan: &'a Plan, loads: &[(&Stage, bool)], stores: &[Stores]) -> Result<Bindings<'a>> {
         let mut bindings = Bindings { list: Vec::new(), controls: &plan.controls };
         if plan.controls.len() > PARAMS_WORDS - FIRST_CONTROL {
             return Err(Error::internal(format!("{} controls do not fit into a block of {PARAMS_WORDS}", plan.controls.len())));
         }
         let mut aligned = Vec::new();
-        let stores = kernel.stages().skip(loads.len()).map(|stage| (stage, false));
-        for (stage, is_wide) in loads.iter().copied().chain(stores) {
+        for (stage, is_wide) in loads.iter().copied().chain(stores.iter().map(|stores| (stores.stage, stores.is_wide))) {
             for bound in &stage.operands {
                 let binding = bindings.add(bound.place.buffer);
                 if bound.place.meta.dtype != DType::F32 {
@@ -55,25 +63,34 @@ impl<'a> Bindings<'a> {
                 }
             }
         }
-        for target in kernel.targets() {
-            let binding = bindings.add(target.place.buffer);
-            binding.is_written = true;
-            if target.place.meta.dtype != DType::F32 {
-                binding.words = Words::U32;
+        let mut narrow = Vec::new();
+        for stores in stores {
+            for target in stores.targets {
+                let buffer = target.place.buffer;
+                let binding = bindings.add(buffer);
+                binding.is_written = true;
+                if target.place.meta.dtype != DType::F32 {
+                    binding.words = Words::U32;
+                }
+                if stores.is_wide { &mut aligned } else { &mut narrow }.push(buffer);
             }
         }
         for binding in &mut bindings.list {
-            // A component of a vector in memory may be written as the whole vector, so what is written stays scalar.
-            if aligned.contains(&binding.buffer) && !binding.is_written && binding.words == Words::F32 {
+            // A component of a vector in memory may be written as the whole vector, so what is written by the element stays scalar.
+            if aligned.contains(&binding.buffer) && !narrow.contains(&binding.buffer) && binding.words == Words::F32 {
                 binding.words = Words::Vec4;
             }
+            let buffer = &plan.buffers[binding.buffer];
+            let unit = if binding.words == Words::Vec4 { 4 } else { 1 };
+            let is_own = !matches!(buffer.role, Role::Input(_)) && buffer.dtype == DType::F32;
+            binding.count = (is_own && buffer.size.is_multiple_of(unit)).then_some(buffer.size / unit);
         }
         Ok(bindings)
     }
 
     fn add(&mut self, buffer: usize) -> &mut Binding {
         let at = self.list.iter().position(|b| b.buffer == buffer).unwrap_or_else(|| {
-            self.list.push(Binding { buffer, is_written: false, words: Words::F32 });
+            self.list.push(Binding { buffer, is_written: false, words: Words::F32, count: None });
             self.list.len() - 1
         });
         &mut self.list[at]
@@ -94,7 +111,8 @@ impl<'a> Bindings<'a> {
                 Words::U32 => "u32",
             };
             let b = i + 1;
-            writeln!(out, "@group(0) @binding({b}) var<storage, {access}> b{b}: array<{words}>;")
+            let count = binding.count.map_or(String::new(), |count| format!(", {count}"));
+            writeln!(out, "@group(0) @binding({b}) var<storage, {access}> b{b}: array<{words}{count}>;")
                 .expect("writing to a string cannot fail");
         }
         out
@@ -137,6 +155,19 @@ impl<'a> Bindings<'a> {
             _ => {
                 let lanes: Vec<String> = (0..4).map(|lane| self.read(place, &format!("{at} + {lane}u"))).collect();
                 format!("vec4<f32>({})", lanes.join(", "))
+            }
+        }
+    }
+
+    /// The elements from `at` on, a multiple of 4.
+    pub fn write_x4(&self, place: &Place, at: &str, value: &str) -> Result<String> {
+        let (b, binding) = self.find(place);
+        match binding.words {
+            Words::Vec4 => Ok(format!("b{b}[({at}) >> 2u] = {value};")),
+            Words::F32 | Words::U32 => {
+                let lanes: Result<Vec<String>> =
+                    (0..4).map(|lane| self.write(place, &format!("{at} + {lane}u"), &format!("{value}[{lane}]"))).collect();
+                Ok(lanes?.join(" "))
             }
         }
     }

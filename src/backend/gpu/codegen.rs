@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::binding::{Binding, Bindings};
+use super::binding::{Binding, Bindings, Stores};
 use super::config::Config;
 use super::cores::{self, Width};
-use super::stage::Chosen;
+use super::stage::{Chosen, Taken};
 use super::{stage, template};
 use crate::error::{Error, Result};
 use crate::expr::{Instr, Program, Unary};
@@ -38,7 +38,10 @@ pub fn module(plan: &Plan, kernel: &Kernel, config: Config) -> Result<Module> {
         layout.loads[k].1 == (Width::Four { aligned: true }) && chosen[k].as_ref().is_none_or(|chosen| chosen.is_aligned)
     };
     let read = |k: usize| chosen[k].as_ref().map_or(&loads[k], |chosen| &chosen.table);
-    let bindings = Bindings::new(plan, kernel, &(0..loads.len()).map(|k| (read(k), wide(k))).collect::<Vec<_>>())?;
+    let mut stores = vec![Stores { stage: &kernel.store, targets: &kernel.outputs, is_wide: false }];
+    stores.extend(kernel.beside.as_ref().map(|beside| Stores { stage: &beside.store, targets: &beside.outputs, is_wide: false }));
+    stores.iter_mut().rev().take(1).for_each(|last| last.is_wide = layout.is_wide);
+    let bindings = Bindings::new(plan, &(0..loads.len()).map(|k| (read(k), wide(k))).collect::<Vec<_>>(), &stores)?;
     let columns = layout.groups.min(MAX_GROUPS);
     let groups = [columns, layout.groups.div_ceil(columns.max(1)), 1];
 
@@ -47,7 +50,10 @@ pub fn module(plan: &Plan, kernel: &Kernel, config: Config) -> Result<Module> {
         writeln!(wgsl, "const {name}: u32 = {value}u;").expect("writing to a string cannot fail");
     }
     wgsl.push_str(&bindings.declarations());
-    let constant = |name: &str| layout.constants.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    let constant = |name: &str| match name {
+        "WIDE" => Some(u32::from(layout.is_wide)),
+        _ => layout.constants.iter().find(|(n, _)| *n == name).map(|(_, value)| *value),
+    };
     for part in parts(kernel, layout.shader) {
         wgsl.push_str(&template::expand(part, &constant, &|_| None)?);
     }
@@ -70,10 +76,13 @@ pub fn module(plan: &Plan, kernel: &Kernel, config: Config) -> Result<Module> {
         }
         hooks.push((name, text));
     }
-    let is_halved = kernel.core.as_ref().is_some_and(|call| call.core.is_halved());
-    hooks.push(("store".to_string(), stage::store("store", &kernel.store, &kernel.outputs, &bindings, is_halved)?));
-    if let Some(beside) = &kernel.beside {
-        hooks.push(("beside".to_string(), stage::store("beside", &beside.store, &beside.outputs, &bindings, false)?));
+    for (name, Stores { stage, targets, is_wide }) in ["store", "beside"].into_iter().zip(stores) {
+        let taken = match &kernel.core {
+            _ if is_wide => Taken::Four,
+            Some(call) if name == "store" && call.core.is_halved() => Taken::Halves,
+            _ => Taken::One,
+        };
+        hooks.push((name.to_string(), stage::store(name, stage, targets, &bindings, taken)?));
     }
     let map = kernel.beside.as_ref().map(|b| ("beside", &b.store)).or(kernel.core.is_none().then_some(("store", &kernel.store)));
     if let Some((name, stage)) = map {

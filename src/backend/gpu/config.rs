@@ -14,16 +14,17 @@ pub enum Family {
 /// How matrix products and convolutions are computed. A thread has `rows` × `cols` results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Products {
-    /// From registers alone, with 8 rows.
-    Reg { cols: u32 },
+    /// From registers alone.
+    Reg { rows: u32, cols: u32 },
     /// Operands come through shared memory, `slice` values of k at a time.
     Tile { rows: u32, cols: u32, slice: u32 },
 }
 
 /// Every choice by its name.
-const CHOICES: [(&str, Products); 6] = [
-    ("reg-8x8", Products::Reg { cols: 8 }),
-    ("reg-8x4", Products::Reg { cols: 4 }),
+const CHOICES: [(&str, Products); 7] = [
+    ("reg-16x8", Products::Reg { rows: 16, cols: 8 }),
+    ("reg-8x8", Products::Reg { rows: 8, cols: 8 }),
+    ("reg-8x4", Products::Reg { rows: 8, cols: 4 }),
     ("tile-4x4x8", Products::Tile { rows: 4, cols: 4, slice: 8 }),
     ("tile-4x4x16", Products::Tile { rows: 4, cols: 4, slice: 16 }),
     ("tile-8x4x16", Products::Tile { rows: 8, cols: 4, slice: 16 }),
@@ -64,9 +65,9 @@ impl Config {
     pub fn of(info: &AdapterInfo) -> Config {
         let family = if info.is_software { Family::Software } else { Family::Hardware };
         let products = match (family, info.vendor.as_str()) {
-            (Family::Software, _) => Products::Reg { cols: 8 },
+            (Family::Software, _) => Products::Reg { rows: 16, cols: 8 },
             (Family::Hardware, "nvidia" | "amd" | "intel") => Products::Tile { rows: 4, cols: 4, slice: 8 },
-            (Family::Hardware, _) => Products::Reg { cols: 4 },
+            (Family::Hardware, _) => Products::Reg { rows: 8, cols: 4 },
         };
         Config { family, products }
     }
@@ -111,6 +112,6 @@ mod tests {
         for vendor in ["apple", "qualcomm", "arm", "img-tec", ""] {
             assert_eq!(of(vendor, false), "reg-8x4");
         }
-        assert_eq!(of("nvidia", true), "reg-8x8");
+        assert_eq!(of("nvidia", true), "reg-16x8");
     }
 }

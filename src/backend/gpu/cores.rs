@@ -23,6 +23,8 @@ pub struct Layout {
     pub loads: Vec<(&'static str, Width)>,
     /// The shader asks where each run of the first load starts: `base_…`.
     pub is_based: bool,
+    /// Its last stage stores four neighbours at a time, with WIDE.
+    pub is_wide: bool,
     pub constants: Vec<(&'static str, u32)>,
     /// Workgroups in all; they are folded into x and y where there are more than fit into x.
     pub groups: u32,
@@ -67,11 +69,20 @@ pub const THREADS: u32 = 64;
 
 fn map(kernel: &Kernel) -> Result<Layout> {
     let size = kernel.store.domain.size() as u32;
+    let is_wide = stage::is_wide(&kernel.store, &kernel.outputs);
+    let units = if is_wide { size / 4 } else { size };
     // A large map is read in longer runs.
-    let per_thread = if size >= 1 << 18 { 4 } else { 1 };
+    let per_thread = if units >= 1 << 18 { 4 } else { 1 };
     let mut constants = vec![("SIZE", size), ("THREADS", THREADS), ("PER_THREAD", per_thread)];
     constants.extend([("SUMS", u32::from(stage::has_sums(&kernel.store))), ("PARTS", THREADS), ("MANY_PARTS", 1), ("STEP", 1)]);
-    Ok(Layout { shader: "map", loads: Vec::new(), is_based: false, constants, groups: size.div_ceil(THREADS * per_thread) })
+    Ok(Layout {
+        shader: "map",
+        loads: Vec::new(),
+        is_based: false,
+        is_wide,
+        constants,
+        groups: units.div_ceil(THREADS * per_thread),
+    })
 }
 
 /// A thread for each element of the output.
@@ -79,7 +90,7 @@ fn elements(shader: &'static str, loads: &[&'static str], size: u32, sizes: &Siz
     let mut constants = sizes.all();
     constants.push(("THREADS", THREADS));
     let loads = loads.iter().map(|name| (*name, Width::One)).collect();
-    Ok(Layout { shader, loads, is_based: false, constants, groups: size.div_ceil(THREADS) })
+    Ok(Layout { shader, loads, is_based: false, is_wide: false, constants, groups: size.div_ceil(THREADS) })
 }
 
 /// How the threads of a workgroup share sums: `threads` in all, `parts` to a sum of `count` terms.
@@ -118,7 +129,14 @@ fn reduce(sizes: &Sizes, family: Family) -> Result<Layout> {
     let mut constants = sizes.all();
     constants.extend(share.constants(if along_row { 1 } else { share.threads / share.parts }));
     constants.push(("ALONG_ROW", u32::from(along_row)));
-    Ok(Layout { shader: "reduce", loads: vec![("x", Width::One)], is_based: false, constants, groups: share.groups(outer * inner) })
+    Ok(Layout {
+        shader: "reduce",
+        loads: vec![("x", Width::One)],
+        is_based: false,
+        is_wide: false,
+        constants,
+        groups: share.groups(outer * inner),
+    })
 }
 
 /// A workgroup an input, and behind them those of the map beside it.
@@ -127,6 +145,8 @@ fn totals(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
     let (threads, per_thread) = if family == Family::Hardware { (256, 4) } else { (16, 64) };
     let n = sizes.get("N");
     let beside = kernel.beside.as_ref().map(|b| b.store.domain.size() as u32);
+    let is_wide = kernel.beside.as_ref().is_some_and(|b| stage::is_wide(&b.store, &b.outputs));
+    let per_thread = if is_wide { per_thread / 4 } else { per_thread };
     let mut constants = sizes.all();
     constants.extend([("THREADS", threads), ("PARTS", threads), ("MANY_PARTS", 1), ("STEP", 1)]);
     constants.extend(["N1", "N2", "N3", "N4", "N5"].into_iter().zip(1..).map(|(name, k)| (name, u32::from(n > k))));
@@ -134,8 +154,9 @@ fn totals(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
     constants.push(("SUMS", u32::from(has_sums)));
     constants.extend([("BESIDE", u32::from(beside.is_some())), ("SIZE", beside.unwrap_or(0)), ("PER_THREAD", per_thread)]);
     let loads = ["x0", "x1", "x2", "x3", "x4", "x5"].into_iter().take(n as usize).map(|name| (name, Width::One)).collect();
-    let groups = n + beside.unwrap_or(0).div_ceil(threads * per_thread);
-    Ok(Layout { shader: "totals", loads, is_based: false, constants, groups })
+    let units = beside.map_or(0, |size| if is_wide { size / 4 } else { size });
+    let groups = n + units.div_ceil(threads * per_thread);
+    Ok(Layout { shader: "totals", loads, is_based: false, is_wide, constants, groups })
 }
 
 /// Threads of a workgroup share rows.
@@ -144,5 +165,5 @@ fn rows(shader: &'static str, loads: &[&'static str], sizes: &Sizes, family: Fam
     let mut constants = sizes.all();
     constants.extend(share.constants(1));
     let loads = loads.iter().map(|name| (*name, Width::One)).collect();
-    Ok(Layout { shader, loads, is_based: false, constants, groups: share.groups(sizes.get("ROWS")) })
+    Ok(Layout { shader, loads, is_based: false, is_wide: false, constants, groups: share.groups(sizes.get("ROWS")) })
 }

@@ -2,6 +2,7 @@
 
 use super::config::{Config, Family, Products};
 use super::cores::{Layout, Sizes, THREADS, Width};
+use super::stage;
 use crate::graph::HALVES;
 use crate::plan::Kernel;
 
@@ -23,6 +24,8 @@ struct Product {
     b_row: u32,
     /// Every run of A exists.
     total: bool,
+    /// In a tall product: runs of k begin and end at multiples of 4.
+    fours: bool,
     /// In a tall product: into how many lines k is cut, or how many it comes in by itself.
     lines: Option<u32>,
     /// Column c of the result goes with column `cols` + c, which stands as far behind it.
@@ -80,15 +83,19 @@ struct Tiling {
     constants: Vec<(&'static str, u32)>,
 }
 
+/// The multiplications from which sixteen rows of a thread pay for being compiled.
+const LARGE: u64 = 1 << 26;
+
 /// Registers alone.
-fn reg(p: &Product, cols: u32, family: Family) -> Tiling {
+fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
+    // Large tiles pay where there is work enough for them: loads are what a software adapter pays for, forty cycles each whatever they read,
+    // and compiling them.
     let (row_quads, row_sub) = match p.rows {
         1 => (1, 1),
         2..=4 => (1, 4),
+        64.. if rows == 16 && p.work() >= LARGE => (4, 4),
         _ => (2, 4),
     };
-    // Eight columns pay where there is work enough for it: loads are what a software adapter pays for, forty cycles each whatever they read,
-    // and compiling them.
     let quads = if p.is_halved || cols == 8 && p.cols >= 32 && p.work() >= 1 << 22 { 2 } else { 1 };
     // A quad of either half, or neighbours.
     let (tile_cols, quad_step) = if p.is_halved { (4, p.cols) } else { (4 * quads, 4) };
@@ -217,12 +224,14 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
     let p = &Product::of(sizes)?;
     let shader = sizes.0.core.shader;
     let Config { family, products } = config;
-    let (tiled, cols) = match products {
-        Products::Reg { cols } => (None, cols),
-        Products::Tile { rows, cols, slice } => (tile(p, [rows, cols, slice], family), 4),
+    let (tiled, size) = match products {
+        Products::Reg { rows, cols } => (None, [rows, cols]),
+        Products::Tile { rows, cols, slice } => (tile(p, [rows, cols, slice], family), [8, 4]),
     };
     let is_tiled = tiled.is_some();
-    let Tiling { split, groups, tile_rows, quads, constants: own } = tiled.unwrap_or_else(|| reg(p, cols, family));
+    // Software adapters take their time to compile, and hold values in registers between branches only.
+    let is_unrolled = p.tall && (family == Family::Hardware || p.work() >= 1 << 24);
+    let Tiling { split, groups, tile_rows, quads, constants: own } = tiled.unwrap_or_else(|| reg(p, size, family));
     // A long store expression is compiled once and run in a loop; a software adapter takes longer to compile any than to run it.
     let unroll = family == Family::Hardware && kernel.store.program.instrs.len() as u32 * tile_rows * quads * 4 <= 256;
     let mut constants = sizes.all();
@@ -242,6 +251,8 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
         ("DEPTH_TAIL", p.depth % 4),
         ("QUADS", quads),
         ("TALL_EDGE", u32::from(p.tall && !p.total)),
+        ("K_STEP", if is_unrolled { 4 } else { 1 }),
+        ("K_REST", u32::from(is_unrolled && !p.fours)),
         ("TILE_ROWS", tile_rows),
         ("TILE_QUADS", tile_rows * quads),
         ("SPLIT", split),
@@ -263,7 +274,10 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
     let a = Width::Four { aligned: if p.tall { p.a_unit } else { p.depth }.is_multiple_of(4) };
     let b = Width::Four { aligned: if p.tb { p.depth } else { p.cols }.is_multiple_of(4) };
     let is_based = shader != "conv_transpose2d";
-    Some(Layout { shader, loads: vec![("a", a), ("b", b)], is_based, constants, groups })
+    // Weight gradients of convolutions are stored where their taps belong.
+    let is_wide =
+        p.cols.is_multiple_of(4) && !p.is_halved && shader != "conv2d_dw" && stage::is_wide(&kernel.store, &kernel.outputs);
+    Some(Layout { shader, loads: vec![("a", a), ("b", b)], is_based, is_wide, constants, groups })
 }
 
 fn matmul(sizes: &Sizes) -> Product {
@@ -281,6 +295,7 @@ fn matmul(sizes: &Sizes) -> Product {
         a_unit: m - ones,
         b_row: if tb { k } else { n },
         total: true,
+        fours: k.is_multiple_of(64),
         lines: None,
         sum: None,
         is_halved,
@@ -302,6 +317,7 @@ fn conv2d(sizes: &Sizes) -> Product {
         a_unit: ci,
         b_row: if tb { ci } else { co },
         total: false,
+        fours: false,
         lines: None,
         sum: None,
         is_halved: false,
@@ -346,6 +362,7 @@ fn conv2d_dw(sizes: &Sizes) -> Product {
         a_unit: ci,
         b_row: co,
         total: !is_merged,
+        fours: is_merged && sizes.get("OW").is_multiple_of(4),
         lines: Some(sizes.get("BATCH") * sizes.get("OH")),
         sum,
         is_halved: false,

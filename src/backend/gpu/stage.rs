@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::binding::Bindings;
 use crate::error::{Error, Result};
-use crate::expr::{Instr, Program, program_text};
+use crate::expr::{self, Instr, Program, program_text};
 use crate::graph::{Dim, View};
 use crate::plan::{Bound, Place, Stage, Target};
-use crate::shape::Shape;
+use crate::shape::{DType, Shape};
 
 /// The value at element i of a stage with one root: `fn {name}(i: u32) -> f32`, and, where `wide`, `fn {name}_x4(i: u32) -> vec4<f32>` for
 /// elements i to i + 3 of a row whose i is a multiple of 4.
@@ -17,7 +17,7 @@ pub fn load(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Resul
         return Err(Error::internal(format!("{name} has {} values for one", stage.program.roots.len())));
     };
     let read = |k: usize| format!("{name}_{k}(i)");
-    let text = program_text(&stage.program, "i", "0.0", &read, &|name| bindings.control(name));
+    let text = program_text(&stage.program, "i", "0.0", &read, &|name| bindings.control(name), false);
     writeln!(out, "fn {name}(i: u32) -> f32 {{\n{}  return v{root};\n}}", text.body).expect(IN_MEMORY);
     if wide {
         out.push_str(&load_wide(name, stage, bindings));
@@ -25,13 +25,45 @@ pub fn load(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Resul
     Ok(out)
 }
 
-/// What is done with the core's value at element i: `fn {name}(i: u32, core: f32)`, or its two values with `core_1`.
-pub fn store(name: &str, stage: &Stage, targets: &[Target], bindings: &Bindings, is_halved: bool) -> Result<String> {
-    let mut out = operands(name, stage, bindings, false)?;
-    let read = |k: usize| format!("{name}_{k}(i)");
-    let text = program_text(&stage.program, "i", "core", &read, &|name| bindings.control(name));
-    let second = if is_halved { ", core_1: f32" } else { "" };
-    writeln!(out, "fn {name}(i: u32, core: f32{second}) {{\n{}", text.body).expect(IN_MEMORY);
+/// How a store takes the core's values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Taken {
+    One,
+    /// Two of an element.
+    Halves,
+    /// Those of four neighbours.
+    Four,
+}
+
+/// Whether a stage can store four neighbours at once, the first a multiple of 4: it reads and writes no less, and asks nothing else of them.
+pub fn is_wide(stage: &Stage, targets: &[Target]) -> bool {
+    let whole = |n: usize| n.is_multiple_of(4);
+    let is_read = |(k, bound): (usize, &Bound)| {
+        !used(&stage.program, k) || bound.view.sum.is_some() || matches!(run(stage, bound), Run::Same | Run::Next { aligned: true })
+    };
+    let is_written = |target: &Target| {
+        let Target { place, row, span, .. } = target;
+        place.meta.dtype == DType::F32 && span.is_none() && whole(place.offset) && row.is_none_or(whole)
+    };
+    whole(stage.domain.size())
+        && expr::is_wide(&stage.program)
+        && stage.operands.iter().enumerate().all(is_read)
+        && targets.iter().all(is_written)
+}
+
+/// What is done with the core's value at element i: `fn {name}(i: u32, core: f32)`, with its two values, `core_1` beside, or with those at i
+/// to i + 3 as a vec4<f32>.
+pub fn store(name: &str, stage: &Stage, targets: &[Target], bindings: &Bindings, taken: Taken) -> Result<String> {
+    let is_wide = taken == Taken::Four;
+    let mut out = operands(name, stage, bindings, is_wide)?;
+    let read = |k: usize| if is_wide { format!("{name}_{k}_x4(i)") } else { format!("{name}_{k}(i)") };
+    let text = program_text(&stage.program, "i", "core", &read, &|name| bindings.control(name), is_wide);
+    let core = match taken {
+        Taken::One => "core: f32",
+        Taken::Halves => "core: f32, core_1: f32",
+        Taken::Four => "core: vec4<f32>",
+    };
+    writeln!(out, "fn {name}(i: u32, {core}) {{\n{}", text.body).expect(IN_MEMORY);
     for (target, root) in targets.iter().zip(&text.roots) {
         let element = target.span.map_or("i".to_string(), |span| {
             format!("{} + {}", times(&divide("i", span.run), span.stride), remainder("i", span.run))
@@ -40,7 +72,9 @@ pub fn store(name: &str, stage: &Stage, targets: &[Target], bindings: &Bindings,
         if let Some(stride) = target.row {
             write!(index, " + {stride}u * params[0].w").expect(IN_MEMORY);
         }
-        writeln!(out, "  {}", bindings.write(&target.place, &index, root)?).expect(IN_MEMORY);
+        let write =
+            if is_wide { bindings.write_x4(&target.place, &index, root) } else { bindings.write(&target.place, &index, root) };
+        writeln!(out, "  {}", write?).expect(IN_MEMORY);
     }
     out.push_str("}\n");
     Ok(out)
@@ -110,6 +144,10 @@ fn operands(name: &str, stage: &Stage, bindings: &Bindings, wide: bool) -> Resul
         if bound.view.sum.is_some() {
             writeln!(out, "var<private> {name}_{k}_sum: f32;").expect(IN_MEMORY);
             writeln!(out, "fn {name}_{k}(i: u32) -> f32 {{\n  return {name}_{k}_sum;\n}}").expect(IN_MEMORY);
+            if wide {
+                writeln!(out, "fn {name}_{k}_x4(i: u32) -> vec4<f32> {{\n  return vec4<f32>({name}_{k}_sum);\n}}")
+                    .expect(IN_MEMORY);
+            }
             continue;
         }
         let read = Read::new(&stage.domain, bound, Some(format!("{name}_{k}_row(i)")));
@@ -155,7 +193,7 @@ fn load_wide(name: &str, stage: &Stage, bindings: &Bindings) -> String {
     }
     // The program is scalar: its operands are read four at a time and it is run four times.
     let inputs: Vec<usize> = (0..stage.operands.len()).filter(|k| used(&stage.program, *k)).collect();
-    let text = program_text(&stage.program, "i", "0.0", &|k| format!("x{k}"), &|name| bindings.control(name));
+    let text = program_text(&stage.program, "i", "0.0", &|k| format!("x{k}"), &|name| bindings.control(name), false);
     let parameters: String = inputs.iter().map(|k| format!(", x{k}: f32")).collect();
     writeln!(out, "fn {name}_value(i: u32{parameters}) -> f32 {{\n{}  return {};\n}}", text.body, text.roots[0]).expect(IN_MEMORY);
     writeln!(out, "fn {name}_x4(i: u32) -> vec4<f32> {{").expect(IN_MEMORY);
