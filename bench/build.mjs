@@ -28,7 +28,7 @@ export function downloads(home) {
   const ours = ["index.js", "model.js", "messages.js", "errors.js", "worker.js", "wasm.js", "wasm-files.js", "reparam_first_relaxed.wasm"].map((name) => join(dist, name)); // the others are other entries, for other browsers or models
   return {
     "reparam cpu": size(ours),
-    "reparam webgpu": size([...ours, ...["kernels.js", "reparam_gpu.wasm"].map((name) => join(dist, name))]),
+    "reparam webgpu": size([...ours, join(dist, "reparam_gpu.wasm")]),
     "tfjs webgpu": size(built(/^tfjs-webgpu/)),
     "tfjs wasm": size([...built(/^tfjs-wasm/), TFJS_WASM]),
     "jax-js webgpu": size(built(/^jax(-backend.*|-webgpu.*)?\.js$/)),
