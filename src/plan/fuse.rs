@@ -95,11 +95,11 @@ impl<'a> Fusion<'a> {
                 self.group_of.insert(id, self.groups.len());
             }
             Launch::Map(map) if map.is_update => {
-                self.make_room(id, &map);
+                self.make_room_for_map(id, &map);
                 self.update(id, map)?;
             }
             Launch::Map(map) => {
-                self.make_room(id, &map);
+                self.make_room_for_map(id, &map);
                 self.map(id, map);
             }
             Launch::Halves(map) => {
@@ -107,7 +107,10 @@ impl<'a> Fusion<'a> {
                     self.views(id, &map);
                 }
             }
-            Launch::Core(core) => self.core(id, core)?,
+            Launch::Core(core) => {
+                self.make_room_for_core(id, &core);
+                self.core(id, core)?;
+            }
         }
         Ok(())
     }
@@ -156,18 +159,46 @@ impl<'a> Fusion<'a> {
         stage
     }
 
-    /// Gives lazy operands a kernel of their own until what is left binds few enough buffers.
-    fn make_room(&mut self, id: NodeId, map: &MapLaunch) {
+    fn make_room_for_map(&mut self, id: NodeId, map: &MapLaunch) {
+        let operands: Vec<usize> = map.operands.iter().map(|o| o.input).collect();
+        self.make_room(id, &operands, map.roots.len(), &|fusion| fusion.expand(id, map).reads.iter().map(|r| r.edge).collect());
+    }
+
+    fn make_room_for_core(&mut self, id: NodeId, core: &Core) {
+        let operands: Vec<usize> = core.inputs.iter().map(|i| i.input).collect();
+        self.make_room(id, &operands, 1, &|fusion| {
+            let stored = core.store.as_ref().map_or(&[][..], |(operands, _)| operands);
+            let mut edges: Vec<Edge> = stored.iter().map(|o| fusion.operand(id, o.input)).collect();
+            for input in &operands {
+                let edge = fusion.operand(id, *input);
+                match fusion.lazy.get(&edge) {
+                    Some(lazy) => edges.extend(lazy.stage.reads.iter().map(|r| r.edge)),
+                    None => edges.push(edge),
+                }
+            }
+            edges
+        });
+    }
+
+    /// The edge that holds an input of a node.
+    fn operand(&self, id: NodeId, input: usize) -> Edge {
+        self.base(self.graph.nodes()[id].inputs[input]).0
+    }
+
+    /// Gives lazy operands a kernel of their own until what is read and written binds few enough buffers.
+    fn make_room(&mut self, id: NodeId, operands: &[usize], written: usize, reads: &dyn Fn(&Self) -> Vec<Edge>) {
         loop {
-            let mut edges: Vec<Edge> = self.expand(id, map).reads.iter().map(|r| r.edge).collect();
+            let mut edges = reads(self);
             edges.sort_unstable();
             edges.dedup();
-            if edges.len() + map.roots.len() <= MAX_BUFFERS {
+            if edges.len() + written <= MAX_BUFFERS {
                 return;
             }
-            let inputs = map.operands.iter().map(|o| self.base(self.graph.nodes()[id].inputs[o.input]).0);
-            let lazy = inputs.filter_map(|e| self.lazy.get(&e).map(|l| (l.stage.reads.len(), e))).max();
-            let Some((_, edge)) = lazy else { return };
+            let lazy = |input: &usize| {
+                let edge = self.operand(id, *input);
+                self.lazy.get(&edge).map(|l| (l.stage.reads.len(), edge))
+            };
+            let Some((_, edge)) = operands.iter().filter_map(lazy).max() else { return };
             let Lazy { stage, .. } = self.lazy.remove(&edge).expect("it was just seen");
             self.open(Group::new(None, stage, vec![edge], vec![edge.node]));
         }
