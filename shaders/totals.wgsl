@@ -20,6 +20,9 @@
 #if N5
 #hook fn load_x5(i: u32) -> f32
 #end
+#if N6
+#hook fn load_x6(i: u32) -> f32
+#end
 #hook fn store(i: u32, value: f32)
 #if BESIDE
 #if WIDE
@@ -91,6 +94,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (part == 5u) {
     for (var i = lane; i < COUNT5; i += THREADS) {
       value += load_x5(i);
+    }
+  }
+#end
+#if N6
+  if (part == 6u) {
+    for (var i = lane; i < COUNT6; i += THREADS) {
+      value += load_x6(i);
     }
   }
 #end

@@ -78,6 +78,8 @@ impl fmt::Debug for Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DType {
     F32,
+    /// Half precision, two to a word on the device: how a plan may store activations. No edge of a graph is of it.
+    F16,
     /// Bytes, four to a word on the device; as a value they are 0…255.
     U8,
     U32,
@@ -88,6 +90,7 @@ impl DType {
     pub fn bytes(self, size: usize) -> usize {
         match self {
             DType::F32 | DType::U32 => size * 4,
+            DType::F16 => size.div_ceil(2) * 4,
             DType::U8 => size.div_ceil(4) * 4,
         }
     }
@@ -95,6 +98,7 @@ impl DType {
     pub fn name(self) -> &'static str {
         match self {
             DType::F32 => "f32",
+            DType::F16 => "f16",
             DType::U8 => "u8",
             DType::U32 => "u32",
         }
@@ -147,5 +151,6 @@ mod tests {
     fn bytes_fill_whole_words() {
         assert_eq!(DType::U8.bytes(5), 8);
         assert_eq!(DType::F32.bytes(5), 20);
+        assert_eq!(DType::F16.bytes(5), 12);
     }
 }

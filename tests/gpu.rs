@@ -5,32 +5,16 @@
 #[allow(dead_code)] // each test file uses a part of it
 mod common;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use common::device::{LAYOUTS, alone, lay_out};
 use common::family::{grid, model, trains, walk};
 use common::priors::{coded, run_prior, small, steps};
 use common::runs::{assert_curves_agree, bars, clock, conv, create, curve, data, mlp, normal, residual, train, with};
 use common::{check, fusion, likelihoods, wait};
-use reparam::backend::gpu::{Config, Family, Products};
+use reparam::backend::gpu::Products;
 use reparam::backend::{Backend, Choice};
 use reparam::ops;
 use reparam::train::{Data, PriorFigures, Session, Tune, Values};
 use serde_json::{Value, json};
-
-/// Drivers do not like devices that are made by several threads at once: a test holds this as long as it has one.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What a software adapter gets, and tiles as other adapters do.
-const LAYOUTS: [(Family, &str); 3] =
-    [(Family::Software, "reg-16x8"), (Family::Hardware, "tile-4x4x8"), (Family::Hardware, "tile-8x8x8")];
-
-fn lay_out(backend: &mut Backend, (family, name): (Family, &str)) {
-    let products = Products::from_name(name).expect("it is one of the choices");
-    backend.gpu_mut().expect("WebGPU was asked for").set_config(Config { family, products });
-}
 
 #[test]
 fn every_operation_equals_its_oracle_on_the_gpu() {

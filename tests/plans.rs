@@ -2,9 +2,14 @@
 //! Written anew by `UPDATE_SNAPSHOTS=1 cargo test --test plans`.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[allow(dead_code)] // each test file uses a part of it
+mod common;
+
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::{env, fs};
 
+use common::family::walk;
 use reparam::autodiff::gradients;
 use reparam::error::Result;
 use reparam::expr::{Law, Unary, constant, input, noise};
@@ -12,7 +17,7 @@ use reparam::graph::{Edge, Graph};
 use reparam::nn::{self, Init, Layer, Params, Window, layout};
 use reparam::ops::adam::{self, Adam};
 use reparam::ops::{self, map, pack::Pack};
-use reparam::plan::Plan;
+use reparam::plan::{Kernel, Plan, Role};
 use reparam::shape::{DType, Meta};
 use reparam::train::{Resident, TrainOptions, training};
 use reparam::vae::{Model, Options};
@@ -20,17 +25,25 @@ use serde_json::{Value, json};
 
 type Build = fn() -> Result<Graph>;
 
-const CASES: [(&str, Build); 9] = [
-    ("map_chain", map_chain),
-    ("dense", dense),
-    ("dense_adam", dense_adam),
-    ("conv_gradient", conv_gradient),
-    ("mlp_vae_step", mlp_vae_step),
-    ("mlp_reference", || step(&mlp(), &json!({ "steps": 1 }))),
-    ("mlp_reference_clipped", || step(&mlp(), &json!({ "steps": 1, "clipNorm": 1 }))),
-    ("dsprites_reference", || step(&dsprites(), &json!({ "steps": 1, "batchSize": 64 }))),
-    ("keras_reference", || step(&keras(), &json!({ "steps": 1 }))),
+/// A plan's name, its graph, and what it stores activations as.
+const CASES: [(&str, Build, DType); 11] = [
+    ("map_chain", map_chain, DType::F32),
+    ("dense", dense, DType::F32),
+    ("dense_adam", dense_adam, DType::F32),
+    ("conv_gradient", conv_gradient, DType::F32),
+    ("mlp_vae_step", mlp_vae_step, DType::F32),
+    ("mlp_reference", || step(&mlp(), DType::F32, &json!({ "steps": 1 })), DType::F32),
+    ("mlp_reference_clipped", || step(&mlp(), DType::F32, &json!({ "steps": 1, "clipNorm": 1 })), DType::F32),
+    ("dsprites_reference", || step(&dsprites(), DType::F32, &json!({ "steps": 1, "batchSize": 64 })), DType::F32),
+    ("keras_reference", || step(&keras(), DType::F32, &json!({ "steps": 1 })), DType::F32),
+    ("mlp_reference_halves", || step(&mlp(), DType::F16, &json!({ "steps": 1 })), DType::F16),
+    ("dsprites_reference_halves", || step(&dsprites(), DType::F16, &json!({ "steps": 1, "batchSize": 64 })), DType::F16),
 ];
+
+fn plan(name: &str) -> Plan {
+    let (_, build, activations) = CASES.iter().find(|(other, ..)| *other == name).expect("it is a case");
+    build().and_then(|graph| Plan::compile_storing(&graph, *activations)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
 
 /// Maps over a broadcast, a view and noise, two of which are read twice.
 fn map_chain() -> Result<Graph> {
@@ -89,7 +102,15 @@ fn dense_adam() -> Result<Graph> {
     let squares = map(&mut g, input(0).square(), &[gradient])?;
     let total = ops::reduce::sum_parts(&mut g, squares, 64)?;
     let states = [p.flat().expect("the parameters are bound"), g.state("m", [size]), g.state("v", [size])];
-    let adam = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: true, is_averaged: false, controls: adam::MODEL };
+    let adam = Adam {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        is_clipped: true,
+        is_averaged: false,
+        is_guarded: false,
+        controls: adam::MODEL,
+    };
     let next = adam.step(&mut g, &[&states[..], &[gradient, total]].concat())?;
     for (state, next) in states.into_iter().zip(next) {
         g.update(state, next)?;
@@ -143,8 +164,8 @@ fn keras() -> Value {
     json!({ "side": 28, "latent": 2, "encoder": encoder, "decoder": decoder })
 }
 
-/// The whole training step of one of them.
-fn step(net: &Value, options: &Value) -> Result<Graph> {
+/// The whole training step of one of them, as a run builds it whose activations are stored so.
+fn step(net: &Value, activations: DType, options: &Value) -> Result<Graph> {
     let mut model = json!({
         "input": { "kind": "image", "height": net["side"], "width": net["side"], "channels": 1 }, "encoder": net["encoder"],
         "latent": { "kind": "gaussian", "size": net["latent"] }, "likelihood": { "kind": "bernoulli" },
@@ -155,7 +176,8 @@ fn step(net: &Value, options: &Value) -> Result<Graph> {
     let model = Model::new(Options::read(&model)?)?;
     let data = Meta { shape: model.batch_shape(1000), dtype: DType::U8 };
     let options = TrainOptions::read(options)?;
-    training(&model, &Resident { data, labels: None }, 256, options.batch_size, options.adam()).map(|(graph, _)| graph)
+    let adam = Adam { is_guarded: activations == DType::F16, ..options.adam() };
+    training(&model, &Resident { data, labels: None }, 256, options.batch_size, adam).map(|(graph, _)| graph)
 }
 
 fn folder() -> PathBuf {
@@ -174,9 +196,8 @@ fn difference(old: &str, new: &str) -> String {
 fn plans_are_those_of_the_snapshots() {
     let is_update = env::var_os("UPDATE_SNAPSHOTS").is_some();
     let mut faults = Vec::new();
-    for (name, build) in CASES {
-        let graph = build().unwrap_or_else(|e| panic!("{name}: {e}"));
-        let text = Plan::compile(&graph).unwrap_or_else(|e| panic!("{name}: {e}")).to_string();
+    for (name, ..) in CASES {
+        let text = plan(name).to_string();
         let path = folder().join(format!("{name}.txt"));
         if is_update {
             fs::write(&path, &text).expect("the snapshot is written");
@@ -188,7 +209,7 @@ fn plans_are_those_of_the_snapshots() {
     }
     let files = fs::read_dir(folder()).expect("there are snapshots").map(|f| f.expect("the folder is read").file_name());
     for file in files.map(|f| f.to_string_lossy().into_owned()) {
-        if !CASES.iter().any(|(name, _)| file == format!("{name}.txt")) {
+        if !CASES.iter().any(|(name, ..)| file == format!("{name}.txt")) {
             faults.push(format!("{file} belongs to no graph"));
         }
     }
@@ -197,19 +218,64 @@ fn plans_are_those_of_the_snapshots() {
 
 #[test]
 fn the_reference_models_keep_their_dispatches() {
-    let cases = [("mlp_reference", 12), ("mlp_reference_clipped", 13), ("dsprites_reference", 36), ("keras_reference", 24)];
+    let cases = [
+        ("mlp_reference", 12),
+        ("mlp_reference_clipped", 13),
+        ("dsprites_reference", 36),
+        ("keras_reference", 24),
+        ("mlp_reference_halves", 13),
+        ("dsprites_reference_halves", 37),
+    ];
     for (name, most) in cases {
-        let build = CASES.iter().find(|(other, _)| *other == name).expect("it is a case").1;
-        let plan = build().and_then(|graph| Plan::compile(&graph)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let plan = plan(name);
         assert!(plan.kernels.len() <= most, "{name}: {} dispatches, wants {most} at most\n{plan}", plan.kernels.len());
+    }
+}
+
+/// What every device binds in a kernel, and no more is asked of any: with every latent, objective and balance, clipped and guarded.
+#[test]
+fn no_kernel_binds_more_than_eight_buffers() {
+    for model in walk() {
+        let built = Model::new(Options::read(&model).expect("the options are valid")).expect("they fit");
+        let set = Resident { data: Meta { shape: built.batch_shape(100), dtype: DType::U8 }, labels: built.label_columns() };
+        for activations in [DType::F32, DType::F16] {
+            for options in [json!({ "steps": 1 }), json!({ "steps": 1, "clipNorm": 1 })] {
+                let options = TrainOptions::read(&options).expect("they are valid");
+                let adam = Adam { is_guarded: activations == DType::F16, ..options.adam() };
+                let (graph, _) = training(&built, &set, 64, 16, adam).unwrap_or_else(|e| panic!("{model}: {e}"));
+                let plan = Plan::compile_storing(&graph, activations).unwrap_or_else(|e| panic!("{model}: {e}"));
+                for (i, kernel) in plan.kernels.iter().enumerate() {
+                    let read = kernel.stages().flat_map(|stage| &stage.operands).map(|bound| bound.place.buffer);
+                    let bound: HashSet<usize> = read.chain(kernel.targets().map(|target| target.place.buffer)).collect();
+                    assert!(bound.len() <= 8, "{model}: kernel {i} binds {}\n{plan}", bound.len());
+                }
+            }
+        }
     }
 }
 
 #[test]
 fn a_graph_has_one_plan() {
-    for (name, build) in CASES {
-        let plan = || build().and_then(|graph| Plan::compile(&graph)).map(|plan| plan.to_string()).expect("it has a plan");
-        let first = plan();
-        assert!((0..5).all(|_| plan() == first), "{name}: the plan differs from time to time");
+    for (name, ..) in CASES {
+        let first = plan(name).to_string();
+        assert!((0..5).all(|_| plan(name).to_string() == first), "{name}: the plan differs from time to time");
+    }
+}
+
+/// At the end of the forward half all activations lie side by side: what each takes less, the slots take less.
+#[test]
+fn halves_take_half_the_bytes_of_floats() {
+    for (net, batch) in [(mlp(), 128), (dsprites(), 64), (keras(), 128)] {
+        let of = |activations: DType| {
+            let graph = step(&net, activations, &json!({ "steps": 1, "batchSize": batch }));
+            graph.and_then(|graph| Plan::compile_storing(&graph, activations)).expect("it has a plan")
+        };
+        let (whole, half) = (of(DType::F32), of(DType::F16));
+        let slots =
+            |plan: &Plan| -> usize { plan.buffers.iter().filter(|b| b.role == Role::Slot).map(|b| b.dtype.bytes(b.size)).sum() };
+        let stored = half.kernels.iter().flat_map(Kernel::targets).map(|t| &t.place).filter(|p| p.meta.dtype == DType::F16);
+        let values: usize = stored.map(|place| place.meta.shape.size()).sum();
+        println!("{net}: {values} values, {} bytes of slots are {}", slots(&whole), slots(&half));
+        assert!(values > 0 && slots(&whole) - slots(&half) == 2 * values, "{net}: {values} values\n{whole}\n{half}");
     }
 }

@@ -57,6 +57,8 @@ fn every_bad_option_of_a_model_is_refused_by_its_path() {
         (mlp_with("input", image(json!(4096), json!(4096), json!(1))), "input"),
         (mlp_with("input", json!({ "kind": "vector" })), "input.size"),
         (mlp_with("input", json!({ "kind": "vector", "size": 4, "height": 2 })), "input.height"),
+        (mlp_with("precision", json!("f64")), "precision"),
+        (mlp_with("precision", json!(16)), "precision"),
         (mlp_with("encoder", json!(null)), "encoder"),
         (mlp_with("latent", json!({ "kind": "vq", "codes": 1 })), "latent.codes"),
         (mlp_with("latent", json!({ "kind": "vq", "codes": 65536, "size": 4096 })), "latent.codes"),

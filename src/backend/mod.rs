@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::error::Result;
 use crate::expr::Env;
 use crate::plan::{Plan, Role};
+use crate::shape::DType;
 
 /// What the user asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,18 +55,25 @@ pub struct Info {
     pub backend: &'static str,
     pub adapter: String,
     pub reason: String,
+    /// What plans can store activations as: F16 where that was asked for and the adapter offers it.
+    pub activations: DType,
 }
 
 impl Backend {
     pub async fn create(choice: Choice) -> Result<(Backend, Info)> {
+        Backend::create_storing(choice, DType::F32).await
+    }
+
+    /// For plans whose activations are stored as this, where the backend can.
+    pub async fn create_storing(choice: Choice, activations: DType) -> Result<(Backend, Info)> {
         let cpu = |reason: String| {
-            let info = Info { backend: "cpu", adapter: cpu::Cpu::adapter().into(), reason };
+            let info = Info { backend: "cpu", adapter: cpu::Cpu::adapter().into(), reason, activations: DType::F32 };
             Ok((Backend::Cpu(cpu::Cpu::new()), info))
         };
         if choice == Choice::Cpu {
             return cpu("the CPU was asked for".into());
         }
-        match gpu::Gpu::new().await {
+        match gpu::Gpu::storing(activations).await {
             Err(error) if choice == Choice::WebGpu => Err(error),
             Err(error) => cpu(error.to_string()),
             Ok(gpu) if choice == Choice::Auto && gpu.info().is_software => {
@@ -74,7 +82,8 @@ impl Backend {
             Ok(gpu) => {
                 let reason =
                     if choice == Choice::Auto { "WebGPU with a real adapter is available" } else { "WebGPU was asked for" };
-                let info = Info { backend: "webgpu", adapter: gpu.info().name.clone(), reason: reason.into() };
+                let (adapter, activations) = (gpu.info().name.clone(), gpu.activations());
+                let info = Info { backend: "webgpu", adapter, reason: reason.into(), activations };
                 Ok((Backend::Gpu(gpu), info))
             }
         }

@@ -86,6 +86,7 @@ pub struct Graph {
     /// (state, its value after the step)
     updates: Vec<(Edge, Edge)>,
     outputs: Vec<(String, Edge)>,
+    activations: Vec<Edge>,
 }
 
 impl Graph {
@@ -168,6 +169,15 @@ impl Graph {
     /// Names an edge whose value the host may read after a run.
     pub fn output(&mut self, name: &str, edge: Edge) {
         self.outputs.push((name.to_string(), edge));
+    }
+
+    /// Marks a hidden value of a network, which a plan may store in half precision. No result, figure or draw is one.
+    pub fn mark_activation(&mut self, edge: Edge) {
+        self.activations.push(edge);
+    }
+
+    pub fn activations(&self) -> &[Edge] {
+        &self.activations
     }
 
     /// The values of all edges by the oracle, in double precision: `leaves` gives those of sources.

@@ -28,5 +28,6 @@ pub fn normalise(g: &mut Graph, p: &mut Params, name: &str, x: Edge, norm: Norm)
     let gain = p.get(g, &format!("{name}.norm.gain"), [channels], Init::Ones)?;
     let shift = p.get(g, &format!("{name}.norm.shift"), [channels], Init::Zeros)?;
     let y = ops::group_norm(g, x, groups)?;
+    g.mark_activation(y);
     ops::map(g, input(0) * input(1) + input(2), &[y, gain, shift])
 }

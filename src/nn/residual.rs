@@ -21,8 +21,12 @@ pub struct Between {
 
 impl Between {
     pub fn apply(self, g: &mut Graph, p: &mut Params, name: &str, x: Edge) -> Result<Edge> {
+        g.mark_activation(x);
         let x = normalise(g, p, name, x, self.norm)?;
-        activate(g, x, self.activation)
+        let y = activate(g, x, self.activation)?;
+        g.mark_activation(x);
+        g.mark_activation(y);
+        Ok(y)
     }
 }
 

@@ -1,12 +1,12 @@
 //! Adam over flat buffers, with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2):
 //!   m′ = β₁m + (1−β₁)g,  v′ = β₂v + (1−β₂)g²,
 //!   w′ = w − lr·(m′/(1−β₁ᵗ) / (√(v′/(1−β₂ᵗ)) + ε) + λw).
-//! Inputs w, m, v, where it is kept the average of w, g, all (n), and with clipping parts of the sum of squares of g, in any number; outputs
-//! the next values of all but the gradient. The learning rate, the decay, the two
-//! bias corrections and the largest norm are controls.
+//! Inputs w, m, v, where it is kept the average of w, g, all (n), with clipping parts of the sum of squares of g, in any number, and guarded
+//! counts, in any number, with which nothing changes where their sum is above 0; outputs the next values of all but the gradient. The
+//! learning rate, the decay, the two bias corrections and the largest norm are controls.
 
 use crate::error::{Error, Result};
-use crate::expr::{Binary, Env, Instr, Program, Scalar, Unary, constant, control, input};
+use crate::expr::{Binary, Env, Instr, Program, Scalar, Unary, constant, control, input, select};
 use crate::graph::{Array, Edge, Graph, Launch, MapLaunch, Op, Operand, View};
 use crate::ops::{Draw, Example};
 use crate::shape::Meta;
@@ -42,6 +42,8 @@ pub struct Adam {
     pub is_clipped: bool,
     /// Keeps an average of the parameters beside them.
     pub is_averaged: bool,
+    /// Leaves everything as it is in a step in which something overflowed.
+    pub is_guarded: bool,
     pub controls: Controls,
 }
 
@@ -79,6 +81,7 @@ impl Adam {
             epsilon,
             is_clipped: has(CLIP_NORM),
             is_averaged: has(AVERAGE_MEMORY),
+            is_guarded: false,
             controls: Controls { rate, decay, corrections: [first, second] },
         };
         (Program::lower(&adam.roots()) == *program).then_some(adam)
@@ -106,6 +109,10 @@ impl Adam {
         let average = input(3) * control(AVERAGE_MEMORY) + &next * (constant(1.0) - control(AVERAGE_MEMORY));
         let mut roots = vec![next, m, v];
         roots.extend(self.is_averaged.then_some(average));
+        if self.is_guarded {
+            let overflowed = input(g + 1 + usize::from(self.is_clipped));
+            roots = roots.iter().enumerate().map(|(k, next)| select(&overflowed, &input(k), next)).collect();
+        }
         roots
     }
 }
@@ -118,13 +125,13 @@ impl Op for Adam {
     fn shape(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let n = &inputs[0].shape;
         let states = self.states();
-        let count = states + 1 + usize::from(self.is_clipped);
+        let count = states + 1 + usize::from(self.is_clipped) + usize::from(self.is_guarded);
         let is_flat = |k: usize| inputs.get(k).is_some_and(|m| m.shape == *n);
         if inputs.len() != count || !(1..=states).all(is_flat) {
             let shapes: Vec<String> = inputs.iter().map(|m| m.shape.to_string()).collect();
             return Err(Error::shape(
                 "adam",
-                format!("{}: wants {} of one shape and, to clip, sums of squares", states + 1, shapes.join(", ")),
+                format!("{}: wants {} of one shape and, to clip, sums of squares, to skip, counts", shapes.join(", "), states + 1),
             ));
         }
         Ok(vec![inputs[0].clone(); states])
@@ -154,15 +161,27 @@ impl Op for Adam {
 }
 
 pub fn examples() -> Vec<Example> {
-    let plain = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: false, is_averaged: false, controls: MODEL };
+    let plain =
+        Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: false, is_averaged: false, is_guarded: false, controls: MODEL };
     let clipped = Adam { is_clipped: true, ..plain };
     let averaged = Adam { is_averaged: true, ..clipped };
+    let [guarded, guarded_clipped] = [plain, clipped].map(|adam| Adam { is_guarded: true, ..adam });
     let positive = Draw::Range(0.1, 2.0);
     vec![
         Example::new(plain, &[&[1], &[1], &[1], &[1]]).draw(2, positive).without_gradient(),
         Example::new(plain, &[&[130], &[130], &[130], &[130]]).draw(2, positive).without_gradient(),
         Example::new(averaged, &[&[70], &[70], &[70], &[70], &[70], &[5]]).draw(2, positive).draw(5, positive).without_gradient(),
         Example::new(clipped, &[&[300], &[300], &[300], &[300], &[130]]).draw(2, positive).draw(4, positive).without_gradient(),
+        Example::new(guarded, &[&[300], &[300], &[300], &[300], &[64]]).draw(2, positive).draw(4, positive).without_gradient(),
+        Example::new(guarded, &[&[70], &[70], &[70], &[70], &[2]])
+            .draw(2, positive)
+            .draw(4, Draw::Range(-1.0, 0.0))
+            .without_gradient(),
+        Example::new(guarded_clipped, &[&[70], &[70], &[70], &[70], &[5], &[1]])
+            .draw(2, positive)
+            .draw(4, positive)
+            .draw(5, Draw::Range(-1.0, 0.0))
+            .without_gradient(),
         Example::new(clipped, &[&[300], &[300], &[300], &[300], &[]]).draw(2, positive).draw(4, positive).without_gradient(),
     ]
 }
@@ -177,7 +196,7 @@ mod tests {
         for (is_clipped, is_averaged) in [(false, false), (false, true), (true, false), (true, true)] {
             // 1 − β₁ is β₁, and the two decays are one.
             for (beta1, beta2) in [(0.9, 0.999), (0.5, 0.9), (0.9, 0.9)] {
-                let adam = Adam { beta1, beta2, epsilon: 1e-8, is_clipped, is_averaged, controls };
+                let adam = Adam { beta1, beta2, epsilon: 1e-8, is_clipped, is_averaged, is_guarded: false, controls };
                 let program = Program::lower(&adam.roots());
                 assert_eq!(Adam::of(&program), Some(adam));
                 let other = Program::lower(&[adam.roots()[0].clone() * 2.0]);

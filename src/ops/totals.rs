@@ -13,10 +13,10 @@ pub struct WriteTotals {
 }
 
 /// A kernel reads at most this many.
-pub const MAX_TOTALS: usize = 6;
+pub const MAX_TOTALS: usize = 7;
 /// The constants that say how long each input is.
-pub const COUNTS: [&str; MAX_TOTALS] = ["COUNT0", "COUNT1", "COUNT2", "COUNT3", "COUNT4", "COUNT5"];
-const INPUTS: [&str; MAX_TOTALS] = ["x0", "x1", "x2", "x3", "x4", "x5"];
+pub const COUNTS: [&str; MAX_TOTALS] = ["COUNT0", "COUNT1", "COUNT2", "COUNT3", "COUNT4", "COUNT5", "COUNT6"];
+const INPUTS: [&str; MAX_TOTALS] = ["x0", "x1", "x2", "x3", "x4", "x5", "x6"];
 
 pub fn write_totals(g: &mut Graph, ring: Edge, values: &[Edge], factor: f64) -> Result<Edge> {
     let inputs: Vec<Edge> = [ring].iter().chain(values).copied().collect();
@@ -68,5 +68,6 @@ pub fn examples() -> Vec<Example> {
         example(&[&[3, 1], &[1]]),
         example(&[&[4, 2], &[7, 130], &[5, 3]]),
         example(&[&[2, 6], &[300], &[1], &[2, 2], &[65, 3], &[2], &[9, 2]]),
+        example(&[&[2, 7], &[3], &[70], &[2], &[5, 3], &[1], &[9, 2], &[130]]),
     ]
 }

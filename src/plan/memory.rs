@@ -11,7 +11,8 @@ use crate::expr::{Program, input};
 use crate::graph::{Edge, Graph, Source, Span, View};
 use crate::shape::{DType, Meta};
 
-pub fn place(graph: &Graph, mut fused: Fused) -> Result<Plan> {
+/// `activations`: what those that stand in slots are stored as.
+pub fn place(graph: &Graph, mut fused: Fused, activations: DType) -> Result<Plan> {
     let mut buffers: Vec<Buffer> = Vec::new();
     let mut places: HashMap<Edge, Place> = HashMap::new();
     for (edge, source) in graph.sources() {
@@ -33,7 +34,8 @@ pub fn place(graph: &Graph, mut fused: Fused) -> Result<Plan> {
             return Err(Error::internal(format!("the output {name} is made by no kernel")));
         }
     }
-    slots(graph, &fused.groups, &mut buffers, &mut places);
+    let halves = if activations == DType::F16 { halves(graph, &fused) } else { Vec::new() };
+    slots(graph, &fused.groups, &halves, &mut buffers, &mut places);
     let outputs = graph
         .outputs()
         .iter()
@@ -117,10 +119,19 @@ fn is_output(graph: &Graph, fused: &Fused, edge: Edge) -> bool {
     graph.outputs().iter().any(|(_, e)| fused.aliases.get(e).map_or(*e, |(base, _)| *base) == edge)
 }
 
-/// Slots by decreasing size: each value takes the first slot whose values it never meets.
-fn slots(graph: &Graph, groups: &[Group], buffers: &mut Vec<Buffer>, places: &mut HashMap<Edge, Place>) {
+/// The activations, where they really are.
+fn halves(graph: &Graph, fused: &Fused) -> Vec<Edge> {
+    let is_whole = |edge: Edge, base: Edge| graph.shape(edge).size() == graph.shape(base).size();
+    let stored = graph.activations().iter().map(|edge| (*edge, fused.aliases.get(edge).map_or(*edge, |(base, _)| *base)));
+    stored.filter(|(edge, base)| is_whole(*edge, *base)).map(|(_, base)| base).collect()
+}
+
+/// Slots by decreasing size: each value takes the first slot whose values it never meets. Halves lie two to a word in slots of floats.
+fn slots(graph: &Graph, groups: &[Group], halves: &[Edge], buffers: &mut Vec<Buffer>, places: &mut HashMap<Edge, Place>) {
     struct Life {
         edge: Edge,
+        stored: Meta,
+        /// Of the slot.
         dtype: DType,
         size: usize,
         born: usize,
@@ -129,10 +140,15 @@ fn slots(graph: &Graph, groups: &[Group], buffers: &mut Vec<Buffer>, places: &mu
     let mut lives: Vec<Life> = Vec::new();
     for (at, group) in groups.iter().enumerate() {
         for edge in group.defines.iter().filter(|e| group.update.is_none() && !places.contains_key(e)) {
-            let meta = graph.meta(*edge);
+            let mut stored = graph.meta(*edge).clone();
+            let (dtype, mut size) = (stored.dtype, stored.shape.size());
+            if halves.contains(edge) {
+                stored.dtype = DType::F16;
+                size = stored.dtype.bytes(size) / dtype.bytes(1);
+            }
             let reads = |g: &Group| g.reads().any(|r| r.edge == *edge);
             let dies = groups.iter().rposition(reads).unwrap_or(at).max(at);
-            lives.push(Life { edge: *edge, dtype: meta.dtype, size: meta.shape.size(), born: at, dies });
+            lives.push(Life { edge: *edge, stored, dtype, size, born: at, dies });
         }
     }
     lives.sort_by_key(|l| (std::cmp::Reverse(l.size), l.born));
@@ -147,7 +163,7 @@ fn slots(graph: &Graph, groups: &[Group], buffers: &mut Vec<Buffer>, places: &mu
             slots.len() - 1
         });
         slots[slot].1.push((life.born, life.dies));
-        places.insert(life.edge, Place { buffer: slots[slot].0, offset: 0, meta: graph.meta(life.edge).clone() });
+        places.insert(life.edge, Place { buffer: slots[slot].0, offset: 0, meta: life.stored });
     }
 }
 

@@ -31,7 +31,7 @@ pub enum Role {
 pub struct Buffer {
     pub role: Role,
     pub dtype: DType,
-    /// In elements.
+    /// In elements. A slot may hold halves too, which have the `Place`'s type, two to a float.
     pub size: usize,
 }
 
@@ -41,6 +41,7 @@ pub struct Place {
     pub buffer: usize,
     /// In elements; a multiple of 64 whenever the place is bound on its own.
     pub offset: usize,
+    /// Its type is that of the stored elements: `F16` of an activation in half precision.
     pub meta: Meta,
 }
 
@@ -113,6 +114,11 @@ impl Kernel {
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         self.outputs.iter().chain(self.beside.iter().flat_map(|b| &b.outputs))
     }
+
+    /// Updates, which are of states, write none.
+    pub fn writes_halves(&self) -> bool {
+        self.outputs.iter().any(|target| target.place.meta.dtype == DType::F16)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -126,12 +132,22 @@ pub struct Plan {
 
 impl Plan {
     pub fn compile(graph: &Graph) -> Result<Plan> {
-        memory::place(graph, fuse::fuse(graph)?)
+        Plan::compile_storing(graph, DType::F32)
+    }
+
+    /// With the graph's activations stored as F32 or F16. All else, and every sum, is F32.
+    pub fn compile_storing(graph: &Graph, activations: DType) -> Result<Plan> {
+        memory::place(graph, fuse::fuse(graph)?, activations)
     }
 
     /// The bytes of all its buffers but the inputs.
     pub fn bytes(&self) -> usize {
         self.buffers.iter().filter(|b| !matches!(b.role, Role::Input(_))).map(|b| b.dtype.bytes(b.size)).sum()
+    }
+
+    /// Whether a kernel writes, and another reads, values in half precision.
+    pub fn has_halves(&self) -> bool {
+        self.kernels.iter().any(Kernel::writes_halves)
     }
 
     pub fn output(&self, name: &str) -> Option<&Place> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Plan, Role, Stage, Target};
 use crate::expr::{Instr, Program};
+use crate::shape::DType;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +31,8 @@ impl fmt::Display for Plan {
                 let targets: Vec<String> = (targets.iter().enumerate())
                     .map(|(k, t)| {
                         let span = t.span.map_or(String::new(), |s| format!("[{}+{}/{}]", t.place.offset, s.run, s.stride));
-                        format!("{}{span}{} = {}", name(t.place.buffer), t.place.meta.shape, text(&store.program, k))
+                        let half = if t.place.meta.dtype == DType::F16 { " f16 " } else { "" };
+                        format!("{}{span}{half}{} = {}", name(t.place.buffer), t.place.meta.shape, text(&store.program, k))
                     })
                     .collect();
                 format!("({}) -> {}", list(store), targets.join("; "))

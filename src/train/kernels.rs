@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::backend::Built;
 use crate::backend::gpu::{Config, Gpu, Products};
 use crate::error::{Error, Result};
+use crate::shape::DType;
 use crate::train::session::Session;
 
 /// When layouts are timed, within about 300 ms, before a model's first run.
@@ -35,25 +36,34 @@ impl Tune {
 pub struct Settled {
     adapter: String,
     products: Products,
+    activations: DType,
 }
 
 impl Settled {
-    fn of(gpu: &Gpu) -> Settled {
-        Settled { adapter: gpu.info().identity(), products: gpu.config().products }
+    fn of(gpu: &Gpu, activations: DType) -> Settled {
+        Settled { adapter: gpu.info().identity(), products: gpu.config().products, activations }
     }
 
-    /// As files hold it: the layout, then the adapter.
+    /// As files hold it: the layout, marked where activations are halves, then the adapter.
     pub(super) fn text(&self) -> String {
-        format!("{} {}", self.products.name(), self.adapter)
+        let mark = if self.activations == DType::F16 { HALVES } else { "" };
+        format!("{}{mark} {}", self.products.name(), self.adapter)
     }
 
     pub(super) fn read(text: &str) -> Result<Settled> {
-        let read = text.split_once(' ').and_then(|(name, adapter)| Some((Products::from_name(name)?, adapter)));
-        let (products, adapter) = read
+        let read = text.split_once(' ').and_then(|(name, adapter)| {
+            let plain = name.strip_suffix(HALVES);
+            let activations = if plain.is_some() { DType::F16 } else { DType::F32 };
+            Some((Products::from_name(plain.unwrap_or(name))?, activations, adapter))
+        });
+        let (products, activations, adapter) = read
             .ok_or_else(|| Error::file(format!("kernels = {text}"), format!("{} and an adapter", Products::names().join(", "))))?;
-        Ok(Settled { adapter: adapter.into(), products })
+        Ok(Settled { adapter: adapter.into(), products, activations })
     }
 }
+
+/// Behind the name of a layout, of a run whose activations are halves.
+const HALVES: &str = "+f16";
 
 fn lay_out(gpu: &mut Gpu, products: Products) {
     gpu.set_config(Config { products, ..gpu.config() });
@@ -106,6 +116,10 @@ impl Session {
         if let (Some(gpu), Some(settled)) = (self.backend.gpu_mut(), &self.kernels.settled) {
             lay_out(gpu, settled.products);
             self.kernels.from = "file";
+            // A run that began in single precision stays in it; one in half precision needs a device that has it still.
+            if settled.activations == DType::F32 {
+                self.activations = DType::F32;
+            }
         }
     }
 
@@ -135,7 +149,7 @@ impl Session {
         if !self.is_settled()
             && let Some(gpu) = self.backend.gpu()
         {
-            self.kernels.settled = Some(Settled::of(gpu));
+            self.kernels.settled = Some(Settled::of(gpu, self.activations));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::autodiff::gradients;
 use crate::error::{Error, Result};
-use crate::expr::{Env, Program, constant, control, input, position, select};
+use crate::expr::{Env, Program, Unary, constant, control, input, position, select};
 use crate::graph::{Edge, Graph, Source};
 use crate::nn::{ParamSpec, Params, layout};
 use crate::ops::adam::{self, Adam};
@@ -11,7 +11,7 @@ use crate::ops::{self, step_row::step_row, totals::write_totals};
 use crate::shape::{DType, Meta};
 use crate::train::states::{CRITIC, CRITIC_MOMENTS, EMA, MOMENTS, in_use};
 use crate::vae::objective::factor::CRITIC_RATE;
-use crate::vae::terms::{Amount, Figures, Loss};
+use crate::vae::terms::{Amount, Figures, Kept, Loss};
 use crate::vae::{Batch, Model};
 
 /// The stream of draws from the prior.
@@ -27,6 +27,7 @@ pub const CRITIC_ADAM: Adam = Adam {
     epsilon: 1e-8,
     is_clipped: false,
     is_averaged: false,
+    is_guarded: false,
     controls: adam::Controls {
         rate: CRITIC_RATE.name,
         decay: "critic_weight_decay",
@@ -43,14 +44,26 @@ pub struct Readout {
     kl: usize,
     /// Columns with names of their own.
     pub named: Vec<(&'static str, usize)>,
+    /// How many values of the gradient were not finite, up to a factor, where such steps are skipped.
+    overflow: Option<usize>,
 }
 
 impl Readout {
     fn of(loss: &Loss) -> (Vec<Edge>, Readout) {
         let Figures { amounts, reconstruction, kl, named } = loss.figures();
         let scales = amounts.iter().map(|a| a.scale).collect();
-        let readout = Readout { scales, loss: Program::lower(&[loss.weighted_sum()]), reconstruction, kl, named };
+        let readout = Readout { scales, loss: Program::lower(&[loss.weighted_sum()]), reconstruction, kl, named, overflow: None };
         (amounts.iter().map(|a| a.values).collect(), readout)
+    }
+
+    /// Whether the row's step changed nothing, as its gradient was not finite.
+    pub fn is_skipped(&self, row: &[f32]) -> bool {
+        self.overflow.is_some_and(|column| row[column] > 0.0)
+    }
+
+    /// Whether steps can be skipped at all.
+    pub fn is_guarded(&self) -> bool {
+        self.overflow.is_some()
     }
 
     pub fn columns(&self) -> usize {
@@ -95,14 +108,15 @@ pub(super) fn batch(g: &mut Graph, name: &str, set: &Resident, scale: f64, rows:
 fn unit(g: &mut Graph, x: Edge, dtype: DType, scale: f64) -> Result<Edge> {
     match dtype {
         DType::U8 => ops::scale(g, x, scale),
-        DType::F32 | DType::U32 => Ok(x),
+        DType::F32 | DType::F16 | DType::U32 => Ok(x),
     }
 }
 
 /// What a byte counts.
 pub(super) const BYTE: f64 = 1.0 / 255.0;
 
-/// One step: a batch, the objective's mean over it, its gradients, the update, the metrics.
+/// One step: a batch, the objective's mean over it, its gradients, the update, the metrics. With a guarded optimiser a step whose gradient is
+/// not finite leaves every state as it is.
 pub fn training(model: &Model, set: &Resident, rows: usize, size: usize, adam: Adam) -> Result<(Graph, Readout)> {
     let mut g = Graph::new();
     let mut p = Params::bind(&mut g, &model.specs)?;
@@ -112,15 +126,27 @@ pub fn training(model: &Model, set: &Resident, rows: usize, size: usize, adam: A
     let dw = pulled(&mut g, &p, &model.specs, &loss, size)?;
     let flat = p.flat().ok_or_else(|| Error::internal("the parameters are bound"))?;
     let adam = Adam { is_averaged: model.options.ema.is_some(), ..adam };
-    update(&mut g, flat, &model.specs, &dw, MOMENTS, adam)?;
+    let gradient = packed(&mut g, &model.specs, &dw)?;
+    let overflow = if adam.is_guarded { Some(overflow(&mut g, gradient)?) } else { None };
+    step(&mut g, flat, gradient, MOMENTS, adam, overflow)?;
     if let (Some(scalar), Some(flat)) = (loss.critic, critic.flat()) {
         let dw = gradients(&mut g, scalar, &critic.edges())?;
-        update(&mut g, flat, &model.critic, &dw, CRITIC_MOMENTS, CRITIC_ADAM)?;
+        let gradient = packed(&mut g, &model.critic, &dw)?;
+        step(&mut g, flat, gradient, CRITIC_MOMENTS, Adam { is_guarded: adam.is_guarded, ..CRITIC_ADAM }, overflow)?;
     }
     for kept in &loss.kept {
-        g.update(kept.state, kept.next)?;
+        let next = match overflow {
+            None => kept.next,
+            Some(counts) => unless(&mut g, counts, kept)?,
+        };
+        g.update(kept.state, next)?;
     }
-    let (values, readout) = Readout::of(&loss);
+    let (mut values, mut readout) = Readout::of(&loss);
+    if let Some(counts) = overflow {
+        readout.overflow = Some(values.len());
+        readout.scales.push(1.0);
+        values.push(counts);
+    }
     write_ring(&mut g, "train", rows, &values, 1.0 / size as f64)?;
     Ok((g, readout))
 }
@@ -146,8 +172,31 @@ fn pulled(g: &mut Graph, p: &Params, specs: &[ParamSpec], loss: &Loss, size: usi
 
 /// One step of an optimiser over a flat state.
 pub(super) fn update(g: &mut Graph, flat: Edge, specs: &[ParamSpec], dw: &[Edge], moments: [&str; 2], adam: Adam) -> Result<()> {
-    let (offsets, total) = layout(specs);
-    let gradient = g.add_op(Pack { offsets, size: total }, dw)?;
+    let gradient = packed(g, specs, dw)?;
+    step(g, flat, gradient, moments, adam, None)
+}
+
+/// The gradients of parameters as that of their flat state.
+fn packed(g: &mut Graph, specs: &[ParamSpec], dw: &[Edge]) -> Result<Edge> {
+    let (offsets, size) = layout(specs);
+    g.add_op(Pack { offsets, size }, dw)
+}
+
+/// How many values of a flat gradient are not finite, in as many parts as a workgroup adds up at once.
+fn overflow(g: &mut Graph, gradient: Edge) -> Result<Edge> {
+    let is_hit = ops::map(g, input(0).unary(Unary::NonFinite), &[gradient])?;
+    ops::reduce::sum_parts(g, is_hit, ALIGNMENT)
+}
+
+/// What is kept, as it was where any of `counts` is above 0.
+fn unless(g: &mut Graph, counts: Edge, kept: &Kept) -> Result<Edge> {
+    let total = ops::sum(g, counts, &[0])?;
+    ops::map(g, select(&input(0), &input(1), &input(2)), &[total, kept.state, kept.next])
+}
+
+/// As `update`, from the flat gradient; guarded, nothing changes where any of `overflow` is above 0.
+fn step(g: &mut Graph, flat: Edge, gradient: Edge, moments: [&str; 2], adam: Adam, overflow: Option<Edge>) -> Result<()> {
+    let total = g.shape(flat).size();
     let mut states = vec![flat];
     states.extend(moments.into_iter().chain(adam.is_averaged.then_some(EMA)).map(|name| g.state(name, [total])));
     let mut inputs = [&states[..], &[gradient]].concat();
@@ -156,6 +205,7 @@ pub(super) fn update(g: &mut Graph, flat: Edge, specs: &[ParamSpec], dw: &[Edge]
         let squares = ops::map(g, input(0).square(), &[gradient])?;
         inputs.push(ops::reduce::sum_parts(g, squares, ALIGNMENT)?);
     }
+    inputs.extend(overflow);
     let next = adam.step(g, &inputs)?;
     states.into_iter().zip(next).try_for_each(|(state, next)| g.update(state, next))
 }

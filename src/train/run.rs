@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::backend::Built;
 use crate::error::{Error, Result};
 use crate::expr::Env;
-use crate::ops::adam::AVERAGE_MEMORY;
+use crate::ops::adam::{AVERAGE_MEMORY, Adam};
 use crate::plan::{Plan, Role};
 use crate::rng;
+use crate::shape::DType;
 use crate::train::cursor::Cursor;
 use crate::train::data::Data;
 use crate::train::options::TrainOptions;
@@ -34,13 +35,30 @@ pub struct Run {
     n: usize,
     total: u64,
     done: u64,
-    /// Steps and sums of the metrics since the last step event.
-    since: (u64, Vec<f64>),
+    since: Since,
+    /// Steps skipped since the last one that was not.
+    skipped_in_a_row: u64,
     validation: Option<Resident>,
     /// Smoothed; nothing before the first submit.
     step_ms: Option<f64>,
     /// What a loss that is not finite leads back to.
     snapshots: Snapshots,
+}
+
+/// What there was since the last step event: steps taken, the sums of their figures, and steps skipped.
+#[derive(Default)]
+struct Since {
+    steps: u64,
+    sums: Vec<f64>,
+    skipped: u64,
+}
+
+impl Since {
+    fn add(&mut self, figures: &[f64]) {
+        self.steps += 1;
+        self.sums.resize(figures.len(), 0.0);
+        self.sums.iter_mut().zip(figures).for_each(|(sum, x)| *sum += x);
+    }
 }
 
 /// Means in nats per example. elbo = −(reconstruction + kl).
@@ -68,6 +86,10 @@ pub enum Event {
         /// The objective's other parts, by name.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         terms: BTreeMap<&'static str, f64>,
+        /// In half precision: steps since the previous event that changed nothing, as their gradients were not finite. The means are
+        /// those of the others.
+        #[serde(rename = "skippedSteps", skip_serializing_if = "Option::is_none")]
+        skipped_steps: Option<u64>,
     },
     /// `epoch` epochs are used up.
     Epoch {
@@ -88,6 +110,10 @@ pub struct Advance {
     pub done: bool,
 }
 
+/// So many steps in a row that change nothing are the end of a run: what overflows is then not one batch but the model. They count as steps
+/// all the same, for schedules and for the optimiser's bias corrections: a run must not depend on when the host learns of them.
+const MAX_SKIPPED: u64 = 20;
+
 const DATA: &str = "train.data";
 const LABELS: &str = "train.labels";
 pub(super) const ORDER: &str = "train.order";
@@ -106,8 +132,9 @@ impl Session {
             return Err(Error::data("data.labels", "nothing", "labels: the model is conditional"));
         }
         let set = data.resident();
-        let (graph, readout) = programs::training(&self.model, &set, MAX_STEPS, options.batch_size, options.adam())?;
-        let plan = self.backend.build(Plan::compile(&graph)?).await?;
+        let adam = Adam { is_guarded: self.activations == DType::F16, ..options.adam() };
+        let (graph, readout) = programs::training(&self.model, &set, MAX_STEPS, options.batch_size, adam)?;
+        let plan = self.backend.build(Plan::compile_storing(&graph, self.activations)?).await?;
         self.backend.write(&Role::Input(DATA.into()), &data.bytes(0, n))?;
         if let Some(labels) = data.label_rows(0, n) {
             self.backend.write(&Role::Input(LABELS.into()), bytemuck::cast_slice(&labels))?;
@@ -129,7 +156,8 @@ impl Session {
             total: options.steps(n),
             n,
             done: 0,
-            since: (0, Vec::new()),
+            since: Since::default(),
+            skipped_in_a_row: 0,
             validation: validation.map(Data::resident),
             step_ms: None,
             options,
@@ -176,24 +204,29 @@ impl Session {
             let figures = run.readout.figures(env, row);
             self.step += 1;
             run.done += 1;
-            if let Some(k) = figures.iter().position(|x| !x.is_finite()) {
+            let is_skipped = run.readout.is_skipped(row);
+            run.skipped_in_a_row = if is_skipped { run.skipped_in_a_row + 1 } else { 0 };
+            if run.skipped_in_a_row == MAX_SKIPPED {
+                return Err(self.rescue(run, format!("the gradient of {MAX_SKIPPED} steps in a row"))?);
+            }
+            if is_skipped {
+                run.since.skipped += 1;
+            } else if let Some(k) = figures.iter().position(|x| !x.is_finite()) {
                 let names = ["loss", "reconstruction", "kl"].into_iter().chain(run.readout.named.iter().map(|(name, _)| *name));
-                let (what, step) = (names.into_iter().nth(k).unwrap_or("loss").to_string(), self.step);
-                (self.step, self.position) = run.snapshots.restore(self)?;
-                return Err(Error::NonFinite { what, step, back_at: self.step });
+                let what = names.into_iter().nth(k).unwrap_or("loss").to_string();
+                return Err(self.rescue(run, what)?);
+            } else {
+                run.since.add(&figures);
             }
-            run.since.0 += 1;
-            run.since.1.resize(figures.len(), 0.0);
-            for (sum, x) in run.since.1.iter_mut().zip(figures) {
-                *sum += x;
-            }
-            if self.step.is_multiple_of(run.options.log_every) || run.done == run.total {
-                let means: Vec<f64> = run.since.1.iter().map(|sum| sum / run.since.0 as f64).collect();
+            // Where every step was skipped there is nothing to tell: the next event counts them.
+            if run.since.steps > 0 && (self.step.is_multiple_of(run.options.log_every) || run.done == run.total) {
+                let Since { steps, sums, skipped } = std::mem::take(&mut run.since);
+                let means: Vec<f64> = sums.iter().map(|sum| sum / steps as f64).collect();
                 let (loss, reconstruction, kl) = (means[0], means[1], means[2]);
                 let terms = run.readout.named.iter().map(|(name, _)| *name).zip(means[3..].iter().copied()).collect();
                 let elbo = -(reconstruction + kl);
-                events.push(Event::Step { step: self.step, epoch: *epoch, loss, elbo, reconstruction, kl, terms });
-                run.since = (0, Vec::new());
+                let skipped_steps = run.readout.is_guarded().then_some(skipped);
+                events.push(Event::Step { step: self.step, epoch: *epoch, loss, elbo, reconstruction, kl, terms, skipped_steps });
             }
         }
         run.snapshots.renew(self, self.step, self.position).await?;
@@ -207,6 +240,13 @@ impl Session {
             events.push(Event::Epoch { epoch: after, step: self.step, validation, codes });
         }
         Ok(Advance { events, done: run.done == run.total })
+    }
+
+    /// Goes back to the last good states; the error that says so.
+    fn rescue(&mut self, run: &Run, what: String) -> Result<Error> {
+        let step = self.step;
+        (self.step, self.position) = run.snapshots.restore(self)?;
+        Ok(Error::NonFinite { what, step, back_at: self.step })
     }
 
     /// The use of the latent's tables since this was last asked for.

@@ -30,6 +30,8 @@ pub struct Session {
     pub(super) info: Info,
     pub(super) clock: Clock,
     pub(super) kernels: Kernels,
+    /// What training steps store activations as.
+    pub(super) activations: DType,
     pub(super) step: u64,
     pub(super) position: Position,
     pub(super) controls: Vec<(&'static str, f64)>,
@@ -56,17 +58,18 @@ impl Session {
 
     /// A model with given states.
     pub(super) async fn with_states(model: Model, choice: Choice, clock: Clock, states: &[(&str, Vec<f32>)]) -> Result<Session> {
-        let (mut backend, info) = Backend::create(choice).await?;
+        let (mut backend, info) = Backend::create_storing(choice, model.options.activations).await?;
         for (name, values) in states {
             backend.write(&Role::State((*name).into()), bytemuck::cast_slice(values))?;
         }
-        let controls = model.controls();
+        let (controls, activations) = (model.controls(), info.activations);
         Ok(Session {
             model,
             backend,
             info,
             clock,
             kernels: Kernels::new(),
+            activations,
             step: 0,
             position: Position::default(),
             controls,
@@ -101,6 +104,7 @@ impl Session {
             "parameters": self.model.count(),
             "bytes": self.backend.live_buffers().1,
             "plan": plan,
+            "precision": self.activations.name(),
             "kernels": self.kernels_info(),
             "prior": self.prior.as_ref().map(|learnt| learnt.info(self.step)),
         })

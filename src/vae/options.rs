@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::dist::likelihood;
 use crate::error::{Error, Result};
 use crate::fields::{Chosen, Default, Fields, Parameter};
-use crate::shape::Shape;
+use crate::shape::{DType, Shape};
 use crate::vae::balance::{self, Balance};
 use crate::vae::condition::{self, Condition};
 use crate::vae::latent::{self, Latent};
@@ -47,6 +47,8 @@ pub struct Options {
     pub classes: Option<usize>,
     /// The memory of the average of the parameters that inference reads, if there is one.
     pub ema: Option<f64>,
+    /// What a training step stores the hidden values of the networks as: F32, or F16 where the backend can.
+    pub activations: DType,
     pub init: &'static str,
     pub seed: u64,
     /// As they were given, for the file.
@@ -67,8 +69,23 @@ const MAX_EVENT: usize = 1 << 22;
 /// An average of the parameters over about 1/(1 − ema) steps (Polyak & Juditsky 1992; Kingma & Ba 2015, Section 7.2).
 const EMA: Parameter = Parameter::number("ema", Default::Absent, 0.0, 0.999_999);
 
-const KNOWN: &[&str] =
-    &["input", "encoder", "decoder", "latent", "likelihood", "objective", "balance", "condition", "ema", "init", "seed"];
+/// Half precision is one of storage: arithmetic and sums are of single precision (Micikevicius et al. 2018, Section 3.3).
+const PRECISION: Parameter = Parameter::choice("precision", "f32", &["f32", "f16"]);
+
+const KNOWN: &[&str] = &[
+    "input",
+    "encoder",
+    "decoder",
+    "latent",
+    "likelihood",
+    "objective",
+    "balance",
+    "condition",
+    "ema",
+    "precision",
+    "init",
+    "seed",
+];
 
 impl Options {
     pub fn read(value: &Value) -> Result<Options> {
@@ -94,6 +111,7 @@ impl Options {
         let condition = fields.get("condition").map(Condition::read).transpose()?;
         let ema = fields.optional_number(&EMA)?;
         fit(&objective, &balance, latent.as_ref())?;
+        let activations = if fields.choice(&PRECISION)? == "f16" { DType::F16 } else { DType::F32 };
         let seed = seed(&fields)?;
         encoder.check("encoder", &input)?;
         latent.place(encoder.grid("encoder", &input)?)?;
@@ -114,6 +132,7 @@ impl Options {
             condition,
             classes: None,
             ema,
+            activations,
             init,
             seed,
             source,
@@ -124,14 +143,14 @@ impl Options {
 impl Options {
     /// `{ classes, features, input, encoder }`: a classifier, with the words of a model that it has.
     fn classifier(value: &Value) -> Result<Options> {
-        let fields = Fields::read("", value, &["classes", "features", "input", "encoder", "init", "seed"])?;
+        let fields = Fields::read("", value, &["classes", "features", "input", "encoder", "precision", "init", "seed"])?;
         let (classes, features) = (fields.integer(&CLASSES)?, fields.integer(&FEATURES)?);
         let mut whole = json!({
             "latent": { "kind": "gaussian", "size": features },
             "likelihood": { "kind": "gaussian" }, // for what it takes: any finite number
             "condition": { "classes": classes, "dropout": 0 },
         });
-        for key in ["input", "encoder", "init", "seed"] {
+        for key in ["input", "encoder", "precision", "init", "seed"] {
             whole[key] = fields.get(key).cloned().unwrap_or(Value::Null);
         }
         let options = Options::read(&whole)?;

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod densities;
+pub mod device;
 pub mod family;
 pub mod fusion;
 pub mod likelihoods;
@@ -76,6 +77,7 @@ pub fn bytes(array: &Array, dtype: DType) -> Vec<u8> {
         DType::F32 => array.data.iter().flat_map(|x| (*x as f32).to_le_bytes()).collect(),
         DType::U32 => array.data.iter().flat_map(|x| (*x as u32).to_le_bytes()).collect(),
         DType::U8 => array.data.iter().map(|x| *x as u8).collect(),
+        DType::F16 => unreachable!("no edge is of halves"),
     };
     bytes.resize(dtype.bytes(array.data.len()), 0);
     bytes
@@ -86,6 +88,7 @@ pub fn values(bytes: &[u8], meta: &Meta) -> Vec<f64> {
     let all = bytes.chunks_exact(4).map(word).map(|w| match meta.dtype {
         DType::U32 => f64::from(w),
         DType::F32 | DType::U8 => f64::from(f32::from_bits(w)),
+        DType::F16 => unreachable!("no edge is of halves"),
     });
     all.take(meta.shape.size()).collect()
 }

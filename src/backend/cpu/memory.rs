@@ -17,6 +17,7 @@ impl Data {
     pub fn zeros(dtype: DType, size: usize) -> Data {
         match dtype {
             DType::F32 => Data::F32(vec![0.0; size]),
+            DType::F16 => unreachable!("a plan of halves is refused"),
             DType::U8 => Data::U8(vec![0; size]),
             DType::U32 => Data::U32(vec![0; size]),
         }
@@ -25,6 +26,7 @@ impl Data {
     fn decode(dtype: DType, bytes: &[u8]) -> Data {
         match dtype {
             DType::F32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::F16 => unreachable!("a plan of halves is refused"),
             DType::U8 => Data::U8(bytes.to_vec()),
             DType::U32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
         }

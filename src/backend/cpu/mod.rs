@@ -129,6 +129,9 @@ impl Cpu {
 
     /// Makes a plan ready to run: its own buffers are created, and those it shares by name where they do not exist, all zero.
     pub fn build(&mut self, plan: Rc<Plan>) -> Result<PlanId> {
+        if plan.has_halves() {
+            return Err(Error::internal("the CPU stores no activations in half precision"));
+        }
         let mut cells = Vec::with_capacity(plan.buffers.len());
         match self.ready(&plan, &mut cells) {
             Ok(kernels) => {
@@ -198,6 +201,7 @@ impl Cpu {
         self.memory.check(replay.cells[place.buffer], buffer)?;
         let width = match buffer.dtype {
             DType::F32 | DType::U32 => 4,
+            DType::F16 => 2,
             DType::U8 => 1,
         };
         let bytes = self.memory.data(replay.cells[place.buffer]).bytes();

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::stage::{self, Run};
 use crate::error::{Error, Result};
+use crate::expr::{Instr, Program, Unary};
 use crate::plan::{Place, Plan, Role, Stage, Target};
 use crate::shape::DType;
 
@@ -24,8 +25,29 @@ enum Words {
     F32,
     /// Read four at a time.
     Vec4,
+    /// Halves.
+    F16,
+    /// Halves, read four at a time.
+    HalfVec4,
     /// Holds something else than floats.
     U32,
+}
+
+impl Binding {
+    /// It holds elements of this type, perhaps beside floats.
+    fn hold(&mut self, dtype: DType) {
+        match dtype {
+            DType::F32 => {}
+            DType::F16 => self.words = Words::F16,
+            DType::U8 | DType::U32 => self.words = Words::U32,
+        }
+    }
+}
+
+/// Whether a program asks if an operand is finite: compilers that know it as a float may take it for granted.
+fn is_tested(program: &Program, k: usize) -> bool {
+    let is_read = |x: u32| program.instrs[x as usize] == Instr::Input(k as u32);
+    program.instrs.iter().any(|instr| matches!(instr, Instr::Unary(Unary::NonFinite, x) if is_read(*x)))
 }
 
 /// Words of the params block before the controls.
@@ -54,11 +76,13 @@ impl<'a> Bindings<'a> {
         }
         let mut aligned = Vec::new();
         for (stage, is_wide) in loads.iter().copied().chain(stores.iter().map(|stores| (stores.stage, stores.is_wide))) {
-            for bound in &stage.operands {
+            for (k, bound) in stage.operands.iter().enumerate() {
                 let binding = bindings.add(bound.place.buffer);
-                if bound.place.meta.dtype != DType::F32 {
+                binding.hold(bound.place.meta.dtype);
+                if bound.place.meta.dtype == DType::F32 && is_tested(&stage.program, k) {
                     binding.words = Words::U32;
-                } else if is_wide && stage::run(stage, bound) == (Run::Next { aligned: true }) {
+                }
+                if is_wide && stage::run(stage, bound) == (Run::Next { aligned: true }) {
                     aligned.push(bound.place.buffer);
                 }
             }
@@ -69,21 +93,29 @@ impl<'a> Bindings<'a> {
                 let buffer = target.place.buffer;
                 let binding = bindings.add(buffer);
                 binding.is_written = true;
-                if target.place.meta.dtype != DType::F32 {
-                    binding.words = Words::U32;
-                }
+                binding.hold(target.place.meta.dtype);
                 if stores.is_wide { &mut aligned } else { &mut narrow }.push(buffer);
             }
         }
         for binding in &mut bindings.list {
             // A component of a vector in memory may be written as the whole vector, so what is written by the element stays scalar.
-            if aligned.contains(&binding.buffer) && !narrow.contains(&binding.buffer) && binding.words == Words::F32 {
-                binding.words = Words::Vec4;
+            if aligned.contains(&binding.buffer) && !narrow.contains(&binding.buffer) {
+                binding.words = match binding.words {
+                    Words::F32 => Words::Vec4,
+                    Words::F16 => Words::HalfVec4,
+                    words @ (Words::Vec4 | Words::HalfVec4 | Words::U32) => words,
+                };
             }
             let buffer = &plan.buffers[binding.buffer];
-            let unit = if binding.words == Words::Vec4 { 4 } else { 1 };
+            let bytes = match binding.words {
+                Words::F16 => 2,
+                Words::F32 | Words::U32 => 4,
+                Words::HalfVec4 => 8,
+                Words::Vec4 => 16,
+            };
             let is_own = !matches!(buffer.role, Role::Input(_)) && buffer.dtype == DType::F32;
-            binding.count = (is_own && buffer.size.is_multiple_of(unit)).then_some(buffer.size / unit);
+            let held = buffer.dtype.bytes(buffer.size);
+            binding.count = (is_own && held.is_multiple_of(bytes)).then_some(held / bytes);
         }
         Ok(bindings)
     }
@@ -108,6 +140,8 @@ impl<'a> Bindings<'a> {
             let words = match binding.words {
                 Words::F32 => "f32",
                 Words::Vec4 => "vec4<f32>",
+                Words::F16 => "f16",
+                Words::HalfVec4 => "vec4<f16>",
                 Words::U32 => "u32",
             };
             let b = i + 1;
@@ -116,6 +150,12 @@ impl<'a> Bindings<'a> {
                 .expect("writing to a string cannot fail");
         }
         out
+    }
+
+    /// What the module asks of the device beyond WGSL's core.
+    pub fn extensions(&self) -> &'static str {
+        let has_halves = self.list.iter().any(|b| matches!(b.words, Words::F16 | Words::HalfVec4));
+        if has_halves { "enable f16;\n" } else { "" }
     }
 
     pub fn control(&self, name: &str) -> String {
@@ -129,7 +169,9 @@ impl<'a> Bindings<'a> {
         match (place.meta.dtype, binding.words) {
             (DType::F32, Words::F32) => format!("b{b}[{index}]"),
             (DType::F32, Words::Vec4) => format!("b{b}[({index}) >> 2u][({index}) & 3u]"),
-            (DType::F32, Words::U32) => format!("bitcast<f32>(b{b}[{index}])"),
+            (DType::F32, Words::U32 | Words::F16 | Words::HalfVec4) => format!("bitcast<f32>(b{b}[{index}])"),
+            (DType::F16, Words::HalfVec4) => format!("f32(b{b}[({index}) >> 2u][({index}) & 3u])"),
+            (DType::F16, _) => format!("f32(b{b}[{index}])"),
             (DType::U8 | DType::U32, _) => format!("f32({})", self.read_u32(place, index)),
         }
     }
@@ -138,7 +180,7 @@ impl<'a> Bindings<'a> {
     pub fn read_u32(&self, place: &Place, index: &str) -> String {
         let (b, _) = self.find(place);
         match place.meta.dtype {
-            DType::F32 => format!("u32({})", self.read(place, index)),
+            DType::F32 | DType::F16 => format!("u32({})", self.read(place, index)),
             DType::U32 => format!("b{b}[{index}]"),
             DType::U8 => format!("((b{b}[({index}) >> 2u] >> ((({index}) & 3u) * 8u)) & 255u)"),
         }
@@ -149,6 +191,7 @@ impl<'a> Bindings<'a> {
         let (b, binding) = self.find(place);
         match (place.meta.dtype, binding.words) {
             (DType::F32, Words::Vec4) if aligned => format!("b{b}[{at} >> 2u]"),
+            (DType::F16, Words::HalfVec4) if aligned => format!("vec4<f32>(b{b}[{at} >> 2u])"),
             (DType::U8, _) if aligned => {
                 format!("vec4<f32>((vec4<u32>(b{b}[{at} >> 2u]) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u))")
             }
@@ -164,7 +207,7 @@ impl<'a> Bindings<'a> {
         let (b, binding) = self.find(place);
         match binding.words {
             Words::Vec4 => Ok(format!("b{b}[({at}) >> 2u] = {value};")),
-            Words::F32 | Words::U32 => {
+            Words::F32 | Words::F16 | Words::HalfVec4 | Words::U32 => {
                 let lanes: Result<Vec<String>> =
                     (0..4).map(|lane| self.write(place, &format!("{at} + {lane}u"), &format!("{value}[{lane}]"))).collect();
                 Ok(lanes?.join(" "))
@@ -176,7 +219,8 @@ impl<'a> Bindings<'a> {
         let (b, binding) = self.find(place);
         match (place.meta.dtype, binding.words) {
             (DType::F32, Words::U32) => Ok(format!("b{b}[{index}] = bitcast<u32>({value});")),
-            (DType::F32, Words::F32 | Words::Vec4) => Ok(format!("b{b}[{index}] = {value};")),
+            (DType::F32, _) => Ok(format!("b{b}[{index}] = {value};")),
+            (DType::F16, _) => Ok(format!("b{b}[{index}] = as_half({value});")),
             (DType::U32, _) => Ok(format!("b{b}[{index}] = u32({value});")),
             (DType::U8, _) => Err(Error::internal("a kernel cannot write single bytes")),
         }

@@ -45,7 +45,7 @@ pub fn module(plan: &Plan, kernel: &Kernel, config: Config) -> Result<Module> {
     let columns = layout.groups.min(MAX_GROUPS);
     let groups = [columns, layout.groups.div_ceil(columns.max(1)), 1];
 
-    let mut wgsl = String::new();
+    let mut wgsl = String::from(bindings.extensions());
     for (name, value) in layout.constants.iter().chain(&[("GRID", columns)]) {
         writeln!(wgsl, "const {name}: u32 = {value}u;").expect("writing to a string cannot fail");
     }
@@ -98,6 +98,9 @@ fn parts(kernel: &Kernel, shader: &str) -> Vec<&'static str> {
     let programs: Vec<&Program> = kernel.stages().map(|stage| &stage.program).collect();
     let any = |test: fn(&Instr) -> bool| programs.iter().any(|program| program.instrs.iter().any(test));
     let mut parts = Vec::new();
+    if kernel.writes_halves() {
+        parts.push("half");
+    }
     if any(|instr| matches!(instr, Instr::Unary(Unary::Sigmoid | Unary::Tanh | Unary::Softplus | Unary::Erf, _))) {
         parts.push("scalar");
     }

@@ -149,11 +149,11 @@ fn totals(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
     let per_thread = if is_wide { per_thread / 4 } else { per_thread };
     let mut constants = sizes.all();
     constants.extend([("THREADS", threads), ("PARTS", threads), ("MANY_PARTS", 1), ("STEP", 1)]);
-    constants.extend(["N1", "N2", "N3", "N4", "N5"].into_iter().zip(1..).map(|(name, k)| (name, u32::from(n > k))));
+    constants.extend(["N1", "N2", "N3", "N4", "N5", "N6"].into_iter().zip(1..).map(|(name, k)| (name, u32::from(n > k))));
     let has_sums = kernel.beside.as_ref().is_some_and(|b| stage::has_sums(&b.store));
     constants.push(("SUMS", u32::from(has_sums)));
     constants.extend([("BESIDE", u32::from(beside.is_some())), ("SIZE", beside.unwrap_or(0)), ("PER_THREAD", per_thread)]);
-    let loads = ["x0", "x1", "x2", "x3", "x4", "x5"].into_iter().take(n as usize).map(|name| (name, Width::One)).collect();
+    let loads = ["x0", "x1", "x2", "x3", "x4", "x5", "x6"].into_iter().take(n as usize).map(|name| (name, Width::One)).collect();
     let units = beside.map_or(0, |size| if is_wide { size / 4 } else { size });
     let groups = n + units.div_ceil(threads * per_thread);
     Ok(Layout { shader: "totals", loads, is_based: false, is_wide, constants, groups })

@@ -39,9 +39,11 @@ pub struct Opened {
     pub queue: wgpu::Queue,
     pub info: AdapterInfo,
     pub faults: Faults,
+    pub has_halves: bool,
 }
 
-pub async fn open() -> Result<Opened> {
+/// `wants_halves`: with half precision in kernels, where the adapter offers it.
+pub async fn open(wants_halves: bool) -> Result<Opened> {
     let unavailable = |reason: &str| Error::WebGpuUnavailable { reason: reason.to_string() };
     if !is_supported() {
         return Err(unavailable("this browser does not offer WebGPU, or the page is not served over https"));
@@ -53,7 +55,14 @@ pub async fn open() -> Result<Opened> {
         .await
         .map_err(|_| unavailable("the browser or the driver offers no graphics adapter"))?;
     let adapter_info = adapter.get_info();
-    let descriptor = wgpu::DeviceDescriptor { label: Some("reparam"), required_limits: adapter.limits(), ..Default::default() };
+    let has_halves = wants_halves && adapter.features().contains(wgpu::Features::SHADER_F16);
+    let required_features = if has_halves { wgpu::Features::SHADER_F16 } else { wgpu::Features::empty() };
+    let descriptor = wgpu::DeviceDescriptor {
+        label: Some("reparam"),
+        required_features,
+        required_limits: adapter.limits(),
+        ..Default::default()
+    };
     let (device, queue) =
         adapter.request_device(&descriptor).await.map_err(|_| unavailable("the graphics adapter refused to give a device"))?;
     let faults = Faults::default();
@@ -64,7 +73,7 @@ pub async fn open() -> Result<Opened> {
     });
     listen(&device, &faults);
     let info = describe(&device, &adapter_info);
-    Ok(Opened { device, queue, info, faults })
+    Ok(Opened { device, queue, info, faults, has_halves })
 }
 
 fn is_software_name(name: &str) -> bool {

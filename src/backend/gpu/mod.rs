@@ -28,6 +28,7 @@ pub use template::SHADERS;
 use crate::error::{Error, Result};
 use crate::expr::Env;
 use crate::plan::{Plan, Role};
+use crate::shape::DType;
 
 /// Bytes of the params block of a step; also the largest alignment a device may ask of a dynamic offset.
 const PARAMS_BYTES: u64 = 4 * PARAMS_WORDS as u64;
@@ -41,6 +42,7 @@ pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     info: AdapterInfo,
+    has_halves: bool,
     config: Config,
     faults: device::Faults,
     ledger: Rc<Ledger>,
@@ -93,7 +95,12 @@ impl Dispatch {
 
 impl Gpu {
     pub async fn new() -> Result<Gpu> {
-        let device::Opened { device, queue, info, faults } = device::open().await?;
+        Gpu::storing(DType::F32).await
+    }
+
+    /// For plans whose activations are stored as this, where the adapter offers it.
+    pub async fn storing(activations: DType) -> Result<Gpu> {
+        let device::Opened { device, queue, info, faults, has_halves } = device::open(activations == DType::F16).await?;
         let ledger = Rc::new(Ledger::default());
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let params = Memory::new(&device, &ledger, "params", PARAMS_BYTES * STEPS as u64, usage);
@@ -102,6 +109,7 @@ impl Gpu {
             device,
             queue,
             info,
+            has_halves,
             config,
             faults,
             ledger,
@@ -117,6 +125,11 @@ impl Gpu {
 
     pub fn info(&self) -> &AdapterInfo {
         &self.info
+    }
+
+    /// What plans can store activations as, of what was asked for.
+    pub fn activations(&self) -> DType {
+        if self.has_halves { DType::F16 } else { DType::F32 }
     }
 
     pub fn config(&self) -> Config {

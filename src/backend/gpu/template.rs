@@ -61,6 +61,7 @@ shaders! {
     "gemm_tile"
     "group_norm"
     "group_norm_dx"
+    "half"
     "logsumexp"
     "map"
     "matmul"
