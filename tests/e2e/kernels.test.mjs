@@ -35,6 +35,32 @@ test("a software adapter is not tuned, the CPU has no layouts, and what is asked
   assert.deepEqual([wrong.code, wrong.path, wrong.typed], ["invalid-option", "tune", true]);
 });
 
+test("half precision is what the adapter offers, else single precision, and info says which", async () => {
+  const told = await lab.run(async ({ make, spots, collect, refusal }) => {
+    const adapter = await navigator.gpu.requestAdapter();
+    const run = async (options) => {
+      const vae = await make(options);
+      const events = await collect(vae.train(spots(32), { steps: 4, batchSize: 16, logEvery: 1 }));
+      const { precision } = vae.info;
+      await vae.dispose();
+      return { precision, losses: events.filter((e) => e.kind === "step").map((e) => e.loss), skipped: events.map((e) => e.skippedSteps ?? null) };
+    };
+    return {
+      offered: adapter.features.has("shader-f16") ? "f16" : "f32", // SwiftShader does not
+      gpu: await run({ backend: "webgpu", precision: "f16" }),
+      cpu: [await run({}), await run({ precision: "f16" })],
+      wrong: await refusal(make({ precision: "f64" })),
+    };
+  });
+  assert.equal(told.gpu.precision, told.offered);
+  assert.equal(told.gpu.losses.length, 4);
+  assert.ok(told.gpu.skipped.every((n) => n === (told.offered === "f16" ? 0 : null)));
+  const [plain, asked] = told.cpu;
+  assert.equal(plain.precision, "f32");
+  assert.deepEqual(asked, plain);
+  assert.deepEqual([told.wrong.code, told.wrong.path, told.wrong.typed], ["invalid-option", "precision", true]);
+});
+
 test("tuning that is asked for is remembered, and not repeated where something is remembered", async () => {
   const { first, stored, second, off } = await lab.run(async ({ make, spots, collect }, store) => {
     store = (0, eval)(store);

@@ -74,6 +74,7 @@ export async function use(data: Data): Promise<number> {
   await vae.set({ gama: 1 });
   // @ts-expect-error: this entry has no workers
   await CoreVae.create({ ...options, worker: true });
+  vae.info.precision satisfies "f32" | "f16";
   // @ts-expect-error: figures of a model are not any
   vae.info.plan satisfies string;
   return values.length + shape.length;

@@ -15,6 +15,11 @@ export interface StepEvent extends Figures {
   loss: number;
   /** The objective's other parts by name, such as `total_correlation`, and multipliers that balance themselves. */
   terms?: Readonly<Record<string, number>>;
+  /**
+   * In half precision (`info.precision`): steps since the previous event whose gradient was not finite, and which changed nothing. The figures are
+   * the means of the others; where there was no other, no event is sent, and the next counts them.
+   */
+  skippedSteps?: number;
 }
 
 /** Sent at the end of every epoch. */

@@ -1,5 +1,7 @@
 /** What a model and the core say about themselves. */
 
+import type { Precision } from "./options.js";
+
 export interface Info {
   /** Which backend runs. */
   backend: "webgpu" | "cpu";
@@ -13,6 +15,8 @@ export interface Info {
   bytes: number;
   /** The latest training plan, or null before the first training. */
   plan: { dispatches: number; text: string } | null;
+  /** What training stores hidden values as: `"f16"` where that was asked for and the adapter offers it; a file's run goes on in its own. */
+  precision: Precision;
   /** How kernels are laid out on WebGPU; null on the CPU. It is settled when the model's first training begins, and `save` holds it. */
   kernels: KernelInfo | null;
   /** The prior over the model's codes, or null before `trainPrior` began one. */

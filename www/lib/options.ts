@@ -19,6 +19,14 @@ export interface VaeOptions extends HostOptions {
   condition?: Condition;
   /** The memory of an average of the parameters, such as 0.999, which everything but training then reads. Default: none. */
   ema?: number;
+  /**
+   * What training stores the hidden values of encoder and decoder as, between the forward and the backward half of a step. `"f16"` takes half the
+   * memory for them where the GPU adapter offers `shader-f16`; elsewhere, and on the CPU, the model is computed in `"f32"`, and `info.precision`
+   * says so. Parameters, moments, gradients, draws, losses and every sum are of single precision in either, as are evaluation and samples, so no
+   * loss is scaled. A step in which a value is beyond 65504, so that its gradient is not finite, changes nothing and is counted in
+   * `skippedSteps`; twenty in a row end the run with the error `"non-finite"`. Default `"f32"`.
+   */
+  precision?: Precision;
   /** The law of initial weights: uniform, of Glorot & Bengio 2010 or He et al. 2015. Default `"kaiming"` with a convolutional encoder, else `"glorot"`; biases are 0. */
   init?: "glorot" | "kaiming";
   /** An integer; the same seed gives the same run, bit for bit, on one backend and device. Default 0. */
@@ -35,6 +43,9 @@ export interface VaeOptions extends HostOptions {
  * taken stays with the model and its files, as another layout rounds differently.
  */
 export type Tune = "auto" | "off" | "always";
+
+/** Single precision, or half where the adapter offers it. */
+export type Precision = "f32" | "f16";
 
 /** `"auto"` takes WebGPU on a real adapter, and the CPU (wasm SIMD) on a software adapter or none. */
 export type Backend = "auto" | "webgpu" | "cpu";

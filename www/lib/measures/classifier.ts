@@ -10,7 +10,7 @@ import type { Data, Encoding, Labels } from "../data.js";
 import { invalid } from "../errors.js";
 import type { TrainEvent } from "../events.js";
 import type { Model } from "../model.js";
-import type { Backend, HostOptions, Input, LoadOptions, Network, TrainOptions } from "../options.js";
+import type { Backend, HostOptions, Input, LoadOptions, Network, Precision, TrainOptions } from "../options.js";
 import { type Agreement, agreement, predictedLabels } from "./agreement.js";
 
 /** What a classifier is made of. */
@@ -26,6 +26,8 @@ export interface ClassifierOptions extends HostOptions {
   init?: "glorot" | "kaiming";
   /** Default 0. */
   seed?: number;
+  /** Default `"f32"`. */
+  precision?: Precision;
   /** Default `"auto"`. */
   backend?: Backend;
 }
