@@ -144,34 +144,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
     let a = run.x;
     let b = run.y;
     var k = run.z;
-    for (; k + K_STEP <= run.w; k += K_STEP) {
-#for u in K_STEP
-      {
-        let line_a = a_line(a + (k + $uu) * A_ROW) + row0;
-#for p in ROW_QUADS
-        let x$p = rows_at(line_a + $pu * 4u, k + $uu, row0 + $pu * 4u);
-#end
-#for q in QUADS
-        let y$q = columns_at(b, k + $uu, col0 + $qu * QUAD_STEP);
-#end
-#for p in ROW_QUADS
-#for s in ROW_SUB
-#for q in QUADS
-        c$p$s$q = fma(Part(x$p[$s]), y$q, c$p$s$q);
-#end
-#end
-#end
-#if ONES
-#for q in QUADS
-        ones$q += y$q;
-#end
-#end
-      }
-#end
-    }
-#if K_REST
-    for (; k < run.w; k++) {
-#for u in 1
+#for r in K_LOOPS
+    for (; k + K_STEP$r <= run.w; k += K_STEP$r) {
+#for u in K_STEP$r
       {
         let line_a = a_line(a + (k + $uu) * A_ROW) + row0;
 #for p in ROW_QUADS

@@ -5,7 +5,7 @@
 //! - `#for r in N` … `#end` repeats lines with `$r` = 0, 1, … so that what they name stays in registers on every compiler;
 //! - `#if N` … `#else` … `#end` keeps lines where N is not 0 (`!N`: where it is).
 //!
-//! N is a number or a constant of the kernel.
+//! N is a number or a constant of the kernel, in whose name `$r` may stand as well.
 
 use std::collections::HashSet;
 
@@ -141,11 +141,7 @@ impl Expansion<'_> {
                     at += end;
                 }
                 Some(_) => {
-                    let mut text = line.to_string();
-                    for (variable, value) in scope.iter() {
-                        text = text.replace(&format!("${variable}"), &value.to_string());
-                    }
-                    self.out.push_str(&text);
+                    self.out.push_str(&within(scope, line));
                     self.out.push('\n');
                 }
                 None => {}
@@ -155,14 +151,15 @@ impl Expansion<'_> {
     }
 
     fn value(&self, word: &str, scope: &[(String, u32)]) -> Result<u32> {
-        if let Ok(number) = word.parse() {
-            return Ok(number);
-        }
-        let variable = scope.iter().rev().find(|(name, _)| word.strip_prefix('$') == Some(name)).map(|(_, value)| *value);
-        variable
-            .or_else(|| (self.constant)(word))
-            .ok_or_else(|| Error::internal(format!("a shader asks for {word}, which is not set")))
+        let word = within(scope, word);
+        let number = word.parse().ok().or_else(|| (self.constant)(&word));
+        number.ok_or_else(|| Error::internal(format!("a shader asks for {word}, which is not set")))
     }
+}
+
+/// A text with the numbers of the loops around it in the place of their variables.
+fn within(scope: &[(String, u32)], text: &str) -> String {
+    scope.iter().fold(text.to_string(), |text, (variable, value)| text.replace(&format!("${variable}"), &value.to_string()))
 }
 
 fn word<'a>(words: &[&'a str], at: usize, line: &str) -> Result<&'a str> {
