@@ -166,7 +166,7 @@ test("the preset makes 7 × 7 codes, keeps to what a model of codes takes, and a
   const { page } = playground;
   await playground.get("preset-codes").click();
   await playground.chosen("latent", "vq");
-  assert.equal(await playground.get("preset-codes").getAttribute("aria-pressed"), "true");
+  await playground.get("preset-codes").and(page.locator("[aria-pressed=true]")).waitFor(); // the page draws after it has chosen
   assert.equal((await playground.config()).objective.kind, "elbo");
   assert.deepEqual(await coded(page, ({ grid: { rows, cols, codes } }) => [rows, cols, codes]), [7, 7, 64]);
   assert.equal(await playground.get("latent-positions").count(), 0, "the grid says how many there are");
