@@ -15,7 +15,7 @@ use reparam::error::Result;
 use reparam::expr::{Law, Unary, constant, input, noise};
 use reparam::graph::{Edge, Graph};
 use reparam::nn::{self, Init, Layer, Params, Window, layout};
-use reparam::ops::adam::{self, Adam};
+use reparam::ops::adam::Adam;
 use reparam::ops::{self, map, pack::Pack};
 use reparam::plan::{Kernel, Plan, Role};
 use reparam::shape::{DType, Meta};
@@ -102,15 +102,7 @@ fn dense_adam() -> Result<Graph> {
     let squares = map(&mut g, input(0).square(), &[gradient])?;
     let total = ops::reduce::sum_parts(&mut g, squares, 64)?;
     let states = [p.flat().expect("the parameters are bound"), g.state("m", [size]), g.state("v", [size])];
-    let adam = Adam {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        is_clipped: true,
-        is_averaged: false,
-        is_guarded: false,
-        controls: adam::MODEL,
-    };
+    let adam = Adam { is_clipped: true, ..Adam::PLAIN };
     let next = adam.step(&mut g, &[&states[..], &[gradient, total]].concat())?;
     for (state, next) in states.into_iter().zip(next) {
         g.update(state, next)?;
@@ -176,7 +168,7 @@ fn step(net: &Value, activations: DType, options: &Value) -> Result<Graph> {
     let model = Model::new(Options::read(&model)?)?;
     let data = Meta { shape: model.batch_shape(1000), dtype: DType::U8 };
     let options = TrainOptions::read(options)?;
-    let adam = Adam { is_guarded: activations == DType::F16, ..options.adam() };
+    let adam = options.adam().storing(activations);
     training(&model, &Resident { data, labels: None }, 256, options.batch_size, adam).map(|(graph, _)| graph)
 }
 
@@ -241,7 +233,7 @@ fn no_kernel_binds_more_than_eight_buffers() {
         for activations in [DType::F32, DType::F16] {
             for options in [json!({ "steps": 1 }), json!({ "steps": 1, "clipNorm": 1 })] {
                 let options = TrainOptions::read(&options).expect("they are valid");
-                let adam = Adam { is_guarded: activations == DType::F16, ..options.adam() };
+                let adam = options.adam().storing(activations);
                 let (graph, _) = training(&built, &set, 64, 16, adam).unwrap_or_else(|e| panic!("{model}: {e}"));
                 let plan = Plan::compile_storing(&graph, activations).unwrap_or_else(|e| panic!("{model}: {e}"));
                 for (i, kernel) in plan.kernels.iter().enumerate() {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::expr::{Binary, Env, Instr, Program, Scalar, Unary, constant, control, input, select};
 use crate::graph::{Array, Edge, Graph, Launch, MapLaunch, Op, Operand, View};
 use crate::ops::{Draw, Example};
-use crate::shape::Meta;
+use crate::shape::{DType, Meta};
 
 /// The controls that an optimiser reads: the learning rate, the decay, and 1 − β₁ᵗ and 1 − β₂ᵗ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,15 @@ pub struct Adam {
 }
 
 impl Adam {
+    /// A model's own, with the constants of Kingma & Ba 2015, Algorithm 1, and nothing more.
+    pub const PLAIN: Adam =
+        Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: false, is_averaged: false, is_guarded: false, controls: MODEL };
+
+    /// For a step whose activations are stored as this: halves overflow.
+    pub fn storing(self, activations: DType) -> Adam {
+        Adam { is_guarded: activations == DType::F16, ..self }
+    }
+
     /// (w′, m′, v′)
     pub fn step(self, g: &mut Graph, inputs: &[Edge]) -> Result<Vec<Edge>> {
         g.add_ops(std::rc::Rc::new(self), inputs)
@@ -161,8 +170,7 @@ impl Op for Adam {
 }
 
 pub fn examples() -> Vec<Example> {
-    let plain =
-        Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, is_clipped: false, is_averaged: false, is_guarded: false, controls: MODEL };
+    let plain = Adam::PLAIN;
     let clipped = Adam { is_clipped: true, ..plain };
     let averaged = Adam { is_averaged: true, ..clipped };
     let [guarded, guarded_clipped] = [plain, clipped].map(|adam| Adam { is_guarded: true, ..adam });
@@ -196,7 +204,7 @@ mod tests {
         for (is_clipped, is_averaged) in [(false, false), (false, true), (true, false), (true, true)] {
             // 1 − β₁ is β₁, and the two decays are one.
             for (beta1, beta2) in [(0.9, 0.999), (0.5, 0.9), (0.9, 0.9)] {
-                let adam = Adam { beta1, beta2, epsilon: 1e-8, is_clipped, is_averaged, is_guarded: false, controls };
+                let adam = Adam { beta1, beta2, is_clipped, is_averaged, controls, ..Adam::PLAIN };
                 let program = Program::lower(&adam.roots());
                 assert_eq!(Adam::of(&program), Some(adam));
                 let other = Program::lower(&[adam.roots()[0].clone() * 2.0]);

@@ -112,15 +112,7 @@ impl TrainOptions {
 
     pub fn adam(&self) -> Adam {
         let Optimizer { beta1, beta2, epsilon, .. } = self.optimizer;
-        Adam {
-            beta1,
-            beta2,
-            epsilon,
-            is_clipped: self.clip_norm.is_some(),
-            is_averaged: false,
-            is_guarded: false,
-            controls: adam::MODEL,
-        }
+        Adam { beta1, beta2, epsilon, is_clipped: self.clip_norm.is_some(), ..Adam::PLAIN }
     }
 }
 

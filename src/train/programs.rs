@@ -24,15 +24,12 @@ pub const GUIDANCE: &str = "guidance";
 pub const CRITIC_ADAM: Adam = Adam {
     beta1: 0.5,
     beta2: 0.9,
-    epsilon: 1e-8,
-    is_clipped: false,
-    is_averaged: false,
-    is_guarded: false,
     controls: adam::Controls {
         rate: CRITIC_RATE.name,
         decay: "critic_weight_decay",
         corrections: ["critic_bias_correction_1", "critic_bias_correction_2"],
     },
+    ..Adam::PLAIN
 };
 
 /// What a step's row of the metrics ring means: totals of the objective's parts, from which the host has loss, reconstruction and KL.

@@ -8,10 +8,9 @@ use serde_json::Value;
 use crate::backend::Built;
 use crate::error::{Error, Result};
 use crate::expr::Env;
-use crate::ops::adam::{AVERAGE_MEMORY, Adam};
+use crate::ops::adam::AVERAGE_MEMORY;
 use crate::plan::{Plan, Role};
 use crate::rng;
-use crate::shape::DType;
 use crate::train::cursor::Cursor;
 use crate::train::data::Data;
 use crate::train::options::TrainOptions;
@@ -132,7 +131,7 @@ impl Session {
             return Err(Error::data("data.labels", "nothing", "labels: the model is conditional"));
         }
         let set = data.resident();
-        let adam = Adam { is_guarded: self.activations == DType::F16, ..options.adam() };
+        let adam = options.adam().storing(self.activations);
         let (graph, readout) = programs::training(&self.model, &set, MAX_STEPS, options.batch_size, adam)?;
         let plan = self.backend.build(Plan::compile_storing(&graph, self.activations)?).await?;
         self.backend.write(&Role::Input(DATA.into()), &data.bytes(0, n))?;

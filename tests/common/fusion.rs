@@ -5,7 +5,7 @@ use reparam::backend::Backend;
 use reparam::error::Result;
 use reparam::expr::input;
 use reparam::graph::{Array, Edge, Graph, Source};
-use reparam::ops::adam::{self, Adam};
+use reparam::ops::adam::Adam;
 use reparam::ops::{self, map};
 use reparam::plan::Plan;
 use reparam::rng;
@@ -97,15 +97,7 @@ fn update(size: usize, parts: usize) -> Result<Graph> {
     let squares = map(&mut g, input(0).square(), &[gradient])?;
     let total = ops::reduce::sum_parts(&mut g, squares, parts)?;
     let states = ["w", "m", "v"].map(|name| g.state(name, [size]));
-    let adam = Adam {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        is_clipped: true,
-        is_averaged: false,
-        is_guarded: false,
-        controls: adam::MODEL,
-    };
+    let adam = Adam { is_clipped: true, ..Adam::PLAIN };
     let next = adam.step(&mut g, &[&states[..], &[gradient, total]].concat())?;
     states.into_iter().zip(next).try_for_each(|(state, next)| g.update(state, next))?;
     let values = leaf(&mut g, "values", &[70, 3]);
