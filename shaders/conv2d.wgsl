@@ -11,7 +11,7 @@
 #hook fn base_a(i: u32) -> u32
 #hook fn load_a(i: u32) -> f32
 #hook fn load_b(i: u32) -> f32
-#hook fn store(i: u32, value: Emitted)
+#hook fn store(i: u32, value: Stored)
 
 fn a_row(z: u32, row: u32) -> vec3<i32> {
   let oh = row / OW % OH;
@@ -30,6 +30,6 @@ fn b_tap(z: u32, tap: u32) -> u32 {
   return tap * (CI * CO);
 }
 
-fn emit(z: u32, row: u32, col: u32, value: Emitted) {
+fn emit(z: u32, row: u32, col: u32, value: Stored) {
   store(row * CO + col, value);
 }

@@ -14,7 +14,7 @@
 #hook fn base_a(i: u32) -> u32
 #hook fn load_a(i: u32) -> f32
 #hook fn load_b(i: u32) -> f32
-#hook fn store(i: u32, value: Emitted)
+#hook fn store(i: u32, value: Stored)
 
 fn a_line(i: u32) -> u32 {
   return i;
@@ -43,7 +43,7 @@ fn span(z: u32, line: u32) -> vec4<u32> {
 }
 #end
 
-fn emit(z: u32, row: u32, col: u32, value: Emitted) {
+fn emit(z: u32, row: u32, col: u32, value: Stored) {
 #if MERGED
   let tap = z * KW + row / CI;
   let ci = row % CI;

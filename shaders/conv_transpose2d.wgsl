@@ -11,7 +11,7 @@
 
 #hook fn load_a(i: u32) -> f32
 #hook fn load_b(i: u32) -> f32
-#hook fn store(i: u32, value: Emitted)
+#hook fn store(i: u32, value: Stored)
 
 // A row of a phase is (b, qh, qw) with oh = qh·STRIDE + z / STRIDE and ow = qw·STRIDE + z % STRIDE.
 // QH = ⌈OH / STRIDE⌉, QW likewise; TAPS_H = ⌈KH / STRIDE⌉, TAPS_W likewise.
@@ -38,7 +38,7 @@ fn b_tap(z: u32, tap: u32) -> u32 {
   return (kh * KW + kw) * (CI * CO);
 }
 
-fn emit(z: u32, row: u32, col: u32, value: Emitted) {
+fn emit(z: u32, row: u32, col: u32, value: Stored) {
   let oh = row / QW % QH * STRIDE + z / STRIDE;
   let ow = row % QW * STRIDE + z % STRIDE;
   if ((oh < OH) & (ow < OW)) {

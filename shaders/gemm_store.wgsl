@@ -7,12 +7,6 @@ alias Part = f32;
 alias Part = vec4<f32>;
 #end
 
-#if WIDE
-alias Emitted = vec4<f32>;
-#else
-alias Emitted = f32;
-#end
-
 #if HALVES
 fn emit_pair(z: u32, row: u32, col: u32, value: vec4<f32>, other: vec4<f32>) {
   if (row < ROWS) {

@@ -16,7 +16,7 @@
 #if HALVES
 #hook fn store(i: u32, value: f32, other: f32)
 #else
-#hook fn store(i: u32, value: Emitted)
+#hook fn store(i: u32, value: Stored)
 #end
 
 #if TALL
@@ -46,7 +46,7 @@ fn emit(z: u32, row: u32, col: u32, value: f32, other: f32) {
   store((z * M + row) * COLS + col, value, other);
 }
 #else
-fn emit(z: u32, row: u32, col: u32, value: Emitted) {
+fn emit(z: u32, row: u32, col: u32, value: Stored) {
   store((z * M + row) * N + col, value);
 }
 #end

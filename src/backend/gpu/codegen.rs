@@ -40,7 +40,9 @@ pub fn module(plan: &Plan, kernel: &Kernel, config: Config) -> Result<Module> {
     let read = |k: usize| chosen[k].as_ref().map_or(&loads[k], |chosen| &chosen.table);
     let mut stores = vec![Stores { stage: &kernel.store, targets: &kernel.outputs, is_wide: false }];
     stores.extend(kernel.beside.as_ref().map(|beside| Stores { stage: &beside.store, targets: &beside.outputs, is_wide: false }));
-    stores.iter_mut().rev().take(1).for_each(|last| last.is_wide = layout.is_wide);
+    if let Some(last) = stores.last_mut() {
+        last.is_wide = layout.is_wide;
+    }
     let bindings = Bindings::new(plan, &(0..loads.len()).map(|k| (read(k), wide(k))).collect::<Vec<_>>(), &stores)?;
     let columns = layout.groups.min(MAX_GROUPS);
     let groups = [columns, layout.groups.div_ceil(columns.max(1)), 1];
@@ -50,6 +52,9 @@ pub fn module(plan: &Plan, kernel: &Kernel, config: Config) -> Result<Module> {
         writeln!(wgsl, "const {name}: u32 = {value}u;").expect("writing to a string cannot fail");
     }
     wgsl.push_str(&bindings.declarations());
+    // What the last stage takes at a time, and how many neighbours that is.
+    let (stored, unit) = if layout.is_wide { ("vec4<f32>", 4) } else { ("f32", 1) };
+    writeln!(wgsl, "const UNIT: u32 = {unit}u;\nalias Stored = {stored};").expect("writing to a string cannot fail");
     let constant = |name: &str| match name {
         "WIDE" => Some(u32::from(layout.is_wide)),
         _ => layout.constants.iter().find(|(n, _)| *n == name).map(|(_, value)| *value),

@@ -149,7 +149,6 @@ fn totals(sizes: &Sizes, kernel: &Kernel, family: Family) -> Result<Layout> {
     let per_thread = if is_wide { per_thread / 4 } else { per_thread };
     let mut constants = sizes.all();
     constants.extend([("THREADS", threads), ("PARTS", threads), ("MANY_PARTS", 1), ("STEP", 1)]);
-    constants.extend(["N1", "N2", "N3", "N4", "N5", "N6"].into_iter().zip(1..).map(|(name, k)| (name, u32::from(n > k))));
     let has_sums = kernel.beside.as_ref().is_some_and(|b| stage::has_sums(&b.store));
     constants.push(("SUMS", u32::from(has_sums)));
     constants.extend([("BESIDE", u32::from(beside.is_some())), ("SIZE", beside.unwrap_or(0)), ("PER_THREAD", per_thread)]);

@@ -85,6 +85,8 @@ struct Tiling {
 
 /// The multiplications from which sixteen rows of a thread pay for being compiled.
 const LARGE: u64 = 1 << 26;
+/// Those from which sums over columns pay for being written out in fours.
+const UNROLLED: u64 = 1 << 24;
 
 /// Registers alone.
 fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
@@ -230,7 +232,7 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
     };
     let is_tiled = tiled.is_some();
     // Software adapters take their time to compile, and hold values in registers between branches only.
-    let is_unrolled = p.tall && (family == Family::Hardware || p.work() >= 1 << 24);
+    let is_unrolled = p.tall && (family == Family::Hardware || p.work() >= UNROLLED);
     let Tiling { split, groups, tile_rows, quads, constants: own } = tiled.unwrap_or_else(|| reg(p, size, family));
     // A long store expression is compiled once and run in a loop; a software adapter takes longer to compile any than to run it.
     let unroll = family == Family::Hardware && kernel.store.program.instrs.len() as u32 * tile_rows * quads * 4 <= 256;

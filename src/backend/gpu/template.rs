@@ -116,8 +116,8 @@ impl Expansion<'_> {
             match words.first().copied() {
                 Some("#import") => self.import(word(&words, 1, line)?)?,
                 Some("#hook") => {
-                    let name = word(&words, 2, line)?.split('(').next().unwrap_or_default();
-                    let text = (self.hook)(name).ok_or_else(|| Error::internal(format!("nothing fills in the hook {name}")))?;
+                    let name = within(scope, word(&words, 2, line)?.split('(').next().unwrap_or_default());
+                    let text = (self.hook)(&name).ok_or_else(|| Error::internal(format!("nothing fills in the hook {name}")))?;
                     self.out.push_str(&text);
                 }
                 Some("#for") => {
