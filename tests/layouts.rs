@@ -1,0 +1,60 @@
+//! Which layout a kernel gets, read off its text: results do not tell, as every layout computes the same.
+#![cfg(not(target_arch = "wasm32"))]
+
+use reparam::backend::gpu::{Config, Family, Products, module};
+use reparam::graph::Graph;
+use reparam::ops::{self, adam::Adam};
+use reparam::plan::Plan;
+use reparam::shape::Meta;
+
+/// The text of a graph's one kernel.
+fn text(g: &Graph, family: Family, products: &str) -> String {
+    let plan = Plan::compile(g).expect("it has a plan");
+    let [kernel] = &plan.kernels[..] else { panic!("there is more than one kernel: {plan}") };
+    let products = Products::from_name(products).expect("it is one of the choices");
+    module(&plan, kernel, Config { family, products }).expect("it has a shader").wgsl
+}
+
+fn product([m, n, k]: [usize; 3]) -> Graph {
+    let mut g = Graph::new();
+    let (a, b) = (g.input("a", Meta::f32([m, k])), g.input("b", Meta::f32([k, n])));
+    let y = ops::matmul(&mut g, a, b, false, false).expect("the shapes fit");
+    g.output("y", y);
+    g
+}
+
+fn is_set(text: &str, constant: &str, value: u32) -> bool {
+    text.contains(&format!("const {constant}: u32 = {value}u;"))
+}
+
+#[test]
+fn large_products_have_sixteen_rows_a_thread_where_the_layout_says_so() {
+    for (sizes, products, quads) in [
+        ([391, 402, 427], "reg-16x8", 4),
+        ([391, 402, 427], "reg-8x8", 2),
+        ([391, 402, 426], "reg-16x8", 2),
+        ([128, 784, 400], "reg-16x8", 2),
+    ] {
+        let text = text(&product(sizes), Family::Software, products);
+        assert!(is_set(&text, "ROW_QUADS", quads), "{sizes:?} {products}:\n{text}");
+    }
+}
+
+#[test]
+fn what_stands_in_fours_is_stored_in_fours() {
+    let text = |n| text(&product([64, n, 64]), Family::Software, "reg-16x8");
+    for (n, unit) in [(64, 4), (68, 4), (66, 1), (1, 1)] {
+        assert!(is_set(&text(n), "UNIT", unit), "{n} columns:\n{}", text(n));
+    }
+    for (n, unit) in [(300, 4), (130, 1)] {
+        let mut g = Graph::new();
+        let states = ["w", "m", "v"].map(|name| g.state(name, [n]));
+        let gradient = g.input("g", Meta::f32([n]));
+        let next = Adam::PLAIN.step(&mut g, &[&states[..], &[gradient]].concat()).expect("the shapes fit");
+        states.into_iter().zip(next).for_each(|(state, next)| g.update(state, next).expect("the shapes fit"));
+        let wgsl = self::text(&g, Family::Software, "reg-16x8");
+        assert!(is_set(&wgsl, "UNIT", unit), "{n} parameters:\n{wgsl}");
+        let written = if unit == 4 { "read_write> b1: array<vec4<f32>, 75>" } else { "read_write> b1: array<f32, 130>" };
+        assert!(wgsl.contains(written), "{n} parameters:\n{wgsl}");
+    }
+}
