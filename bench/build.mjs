@@ -20,15 +20,22 @@ export async function buildPeers() {
     });
 }
 
+/** The modules of a folder that these import at once, and they themselves. */
+function modules(folder, entries) {
+  const found = new Set(entries);
+  for (const name of found) for (const [, imported] of readFileSync(join(folder, name), "utf8").matchAll(/^(?:import|export)\b.* from "\.\/(.+)";$/gm)) found.add(imported);
+  return [...found].map((name) => join(folder, name));
+}
+
 /** Bytes of JavaScript and wasm after gzip -9, by library and backend; `home` is the installed package. */
 export function downloads(home) {
   const size = (files) => files.reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0);
   const built = (pattern) => readdirSync(OUT).filter((name) => pattern.test(name)).map((name) => join(OUT, name));
-  const dist = join(home, "dist");
-  const ours = ["index.js", "model.js", "messages.js", "errors.js", "worker.js", "wasm.js", "wasm-files.js", "reparam_first_relaxed.wasm"].map((name) => join(dist, name)); // the others are other entries, for other browsers or models
+  const part = (name) => join(home, "dist", `reparam_${name}.wasm`);
+  const ours = [...modules(join(home, "dist"), ["index.js", "worker.js"]), part("first_relaxed")];
   return {
     "reparam cpu": size(ours),
-    "reparam webgpu": size([...ours, join(dist, "reparam_gpu.wasm")]),
+    "reparam webgpu": size([...ours, part("gpu")]),
     "tfjs webgpu": size(built(/^tfjs-webgpu/)),
     "tfjs wasm": size([...built(/^tfjs-wasm/), TFJS_WASM]),
     "jax-js webgpu": size(built(/^jax(-backend.*|-webgpu.*)?\.js$/)),

@@ -42,7 +42,7 @@ await main(async (names) => {
   if (unknown) throw new Failure(`There is no suite ${unknown}: there are ${Object.keys(SUITES).join(" and ")}.`);
   setup({ tests: true });
   const folder = mkdtempSync(join(tmpdir(), "reparam-test-"));
-  // The Vulkan loader wants a folder; lavapipe spends three quarters of the tests' time on compiling, and less where it optimises nothing.
+  // The Vulkan loader wants a folder; lavapipe spends most of its tests' time on compiling, and less where it optimises nothing.
   const env = { XDG_RUNTIME_DIR: folder, GALLIVM_PERF: "nopt" };
   try {
     for (const name of names.length > 0 ? names : Object.keys(SUITES)) await SUITES[name](env);
