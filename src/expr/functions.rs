@@ -16,7 +16,7 @@ macro_rules! unary_table {
                 match self { $(Unary::$name => stringify!($name)),* }
             }
 
-            /// The WGSL text, with `{x}` where the argument goes.
+            /// The WGSL text, with `{x}` where the argument goes, and `{zero}` for as many zeros.
             pub fn wgsl(self) -> &'static str {
                 match self { $(Unary::$name => $wgsl),* }
             }
@@ -50,7 +50,7 @@ unary_table! {
     Tanh,     "tanh_({x})",    |x: f64| x.tanh(),         fast::tanh,                   |_, y| constant(1.0) - y.square();
     Softplus, "softplus({x})", |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p(), fast::softplus, |x, _| x.sigmoid();
     Erf,      "erf({x})",      erf,                       fast::erf,                    |x, _| (-x.square()).exp() * std::f64::consts::FRAC_2_SQRT_PI;
-    Relu,     "max({x}, 0.0)", |x: f64| if x < 0.0 { 0.0 } else { x }, |x: f32| if x < 0.0 { 0.0 } else { x }, |_, y| select(y, &constant(1.0), &constant(0.0));
+    Relu,     "max({x}, {zero})", |x: f64| if x < 0.0 { 0.0 } else { x }, |x: f32| if x < 0.0 { 0.0 } else { x }, |_, y| select(y, &constant(1.0), &constant(0.0));
     NonFinite, "select(0.0, 1.0, (bitcast<u32>({x}) & 0x7f800000u) == 0x7f800000u)", |x: f64| f64::from(!x.is_finite()), |x: f32| if x.is_finite() { 0.0 } else { 1.0 }, |_, _| constant(0.0);
     Floor,    "floor({x})",    |x: f64| x.floor(),        |x: f32| x.floor(),           |_, _| constant(0.0);
 }

@@ -13,10 +13,12 @@ pub struct ProgramText {
 /// Whether the statements mean the same over four elements at once: nothing in the program is of scalars alone.
 pub fn is_wide(program: &Program) -> bool {
     program.instrs.iter().all(|instr| match instr {
-        Instr::Input(_) | Instr::Core(_) | Instr::Const(_) | Instr::Control(_) => true,
-        Instr::Unary(f, _) => matches!(f, Unary::Neg | Unary::Exp | Unary::Log | Unary::Sqrt | Unary::Abs | Unary::Floor),
+        Instr::Input(_) | Instr::Core(_) | Instr::Const(_) | Instr::Control(_) | Instr::Select(..) => true,
+        Instr::Unary(f, _) => {
+            matches!(f, Unary::Neg | Unary::Exp | Unary::Log | Unary::Sqrt | Unary::Abs | Unary::Relu | Unary::Floor)
+        }
         Instr::Binary(f, ..) => f.sign().is_some() || matches!(f, Binary::Min | Binary::Max | Binary::Pow),
-        Instr::Noise { .. } | Instr::Position | Instr::Select(..) => false,
+        Instr::Noise { .. } | Instr::Position => false,
     })
 }
 
@@ -32,6 +34,7 @@ pub fn program_text(
     splat: bool,
 ) -> ProgramText {
     let same = |text: String| if splat { format!("vec4<f32>({text})") } else { text };
+    let zero = if splat { "vec4<f32>()" } else { "0.0" };
     let mut body = String::new();
     for (i, instr) in program.instrs.iter().enumerate() {
         let text = match instr {
@@ -43,9 +46,9 @@ pub fn program_text(
             Instr::Noise { stream, law: Law::Normal } => format!("noise_normal({stream}u, {element})"),
             Instr::Noise { stream, law: Law::Uniform } => format!("noise_uniform({stream}u, {element})"),
             Instr::Position => format!("f32({element})"),
-            Instr::Unary(f, x) => f.wgsl().replace("{x}", &format!("v{x}")),
+            Instr::Unary(f, x) => f.wgsl().replace("{x}", &format!("v{x}")).replace("{zero}", zero),
             Instr::Binary(f, a, b) => f.wgsl().replace("{a}", &format!("v{a}")).replace("{b}", &format!("v{b}")),
-            Instr::Select(c, a, b) => format!("select(v{b}, v{a}, v{c} > 0.0)"),
+            Instr::Select(c, a, b) => format!("select(v{b}, v{a}, v{c} > {zero})"),
         };
         writeln!(body, "  let v{i} = {text};").expect("writing to a string cannot fail");
     }
