@@ -19,15 +19,23 @@ fn a_row(z: u32, row: u32) -> vec3<i32> {
   return vec3<i32>(i32(base_a(row / (OH * OW) * (H * W * CI))), i32(oh * STRIDE) - i32(PAD), i32(ow * STRIDE) - i32(PAD));
 }
 
+fn taps(z: u32) -> u32 {
+  return KH * KW;
+}
+
+fn tap_at(z: u32, i: u32) -> vec2<u32> {
+  return vec2<u32>(i / KW, i % KW);
+}
+
 // Negative coordinates are large ones as u32; `|` makes no branches, which SwiftShader compiles slowly.
-fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {
-  let h = row.y + i32(tap / KW);
-  let w = row.z + i32(tap % KW);
+fn a_tap(row: vec3<i32>, tap: vec2<u32>) -> u32 {
+  let h = row.y + i32(tap.x);
+  let w = row.z + i32(tap.y);
   return select(u32(row.x) + u32(h * i32(W) + w) * CI, NONE, (u32(h) >= H) | (u32(w) >= W));
 }
 
-fn b_tap(z: u32, tap: u32) -> u32 {
-  return tap * (CI * CO);
+fn b_tap(z: u32, tap: vec2<u32>) -> u32 {
+  return (tap.x * KW + tap.y) * (CI * CO);
 }
 
 fn emit(z: u32, row: u32, col: u32, value: Stored) {

@@ -14,7 +14,7 @@
 #hook fn store(i: u32, value: Stored)
 
 // A row of a phase is (b, qh, qw) with oh = qh·STRIDE + z / STRIDE and ow = qw·STRIDE + z % STRIDE.
-// QH = ⌈OH / STRIDE⌉, QW likewise; TAPS_H = ⌈KH / STRIDE⌉, TAPS_W likewise.
+// QH = ⌈OH / STRIDE⌉, QW likewise.
 
 fn a_row(z: u32, row: u32) -> vec3<i32> {
   let oh = row / QW % QH * STRIDE + z / STRIDE;
@@ -23,19 +23,36 @@ fn a_row(z: u32, row: u32) -> vec3<i32> {
   return vec3<i32>(i32(row / (QH * QW) * (H * W)), i32((oh + PAD) / STRIDE), i32((ow + PAD) / STRIDE));
 }
 
-// Negative coordinates are large ones as u32; `|` makes no branches, which SwiftShader compiles slowly.
-fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {
-  let h = row.y - i32(tap / TAPS_W);
-  let w = row.z - i32(tap % TAPS_W);
-  let kh = (z / STRIDE + PAD) % STRIDE + tap / TAPS_W * STRIDE;
-  let kw = (z % STRIDE + PAD) % STRIDE + tap % TAPS_W * STRIDE;
-  return select(u32(row.x + h * i32(W) + w) * CI, NONE, (u32(h) >= H) | (u32(w) >= W) | (kh >= KH) | (kw >= KW));
+// The (kh, kw) of a phase are (first + i·STRIDE, first + j·STRIDE).
+fn first(z: u32) -> vec2<u32> {
+  return (vec2<u32>(z / STRIDE, z % STRIDE) + PAD) % STRIDE;
 }
 
-fn b_tap(z: u32, tap: u32) -> u32 {
-  let kh = min((z / STRIDE + PAD) % STRIDE + tap / TAPS_W * STRIDE, KH - 1u);
-  let kw = min((z % STRIDE + PAD) % STRIDE + tap % TAPS_W * STRIDE, KW - 1u);
-  return (kh * KW + kw) * (CI * CO);
+// How many there are, down and along.
+fn sides(z: u32) -> vec2<u32> {
+  return (vec2<u32>(KH, KW) + (STRIDE - 1u) - first(z)) / STRIDE;
+}
+
+fn taps(z: u32) -> u32 {
+  let n = sides(z);
+  return n.x * n.y;
+}
+
+fn tap_at(z: u32, i: u32) -> vec2<u32> {
+  let along = max(sides(z).y, 1u);
+  return vec2<u32>(i / along, i % along);
+}
+
+// Negative coordinates are large ones as u32; `|` makes no branches, which SwiftShader compiles slowly.
+fn a_tap(row: vec3<i32>, tap: vec2<u32>) -> u32 {
+  let h = row.y - i32(tap.x);
+  let w = row.z - i32(tap.y);
+  return select(u32(row.x + h * i32(W) + w) * CI, NONE, (u32(h) >= H) | (u32(w) >= W));
+}
+
+fn b_tap(z: u32, tap: vec2<u32>) -> u32 {
+  let k = first(z) + tap * STRIDE;
+  return (k.x * KW + k.y) * (CI * CO);
 }
 
 fn emit(z: u32, row: u32, col: u32, value: Stored) {

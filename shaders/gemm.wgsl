@@ -4,8 +4,9 @@
 // has THREADS_X × THREADS_Y tiles, and SPLIT threads a tile that share the sum over k and add their parts in a fixed order.
 // What A and B are is said by the file that imports this one:
 //
-// - TALL = 0: k runs along a row of A, in TAPS runs of DEPTH neighbours. `a_row(z, row) -> vec3<i32>` is what a row's runs have in common,
-//   `a_tap(row, z, tap) -> u32` where run `tap` of a row starts, or NONE where it is all zero; `b_tap(z, tap) -> u32` where B starts for it.
+// - TALL = 0: k runs along a row of A, in `taps(z)` runs of DEPTH neighbours, of which `tap_at(z, i) -> vec2<u32>` is the i-th.
+//   `a_row(z, row) -> vec3<i32>` is what a row's runs have in common, `a_tap(row, tap) -> u32` where run `tap` of a row starts, or NONE
+//   where it is all zero; `b_tap(z, tap) -> u32` where B starts for it.
 // - TALL = 1: rows of A are neighbours (A is stored k by row). k comes in LINES, and `span(z, line)` is (where A starts for the line's k = 0,
 //   where B does, first k, end of k), `a_line(i)` where the line of A that is i from there on really starts. With TALL_EDGE, `exists(k, row)`
 //   says whether an element of A does.
@@ -187,11 +188,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
   let r$p$s = a_row(z, min(row0 + $pu * 4u + $su, ROWS - 1u));
 #end
 #end
-  for (var tap = 0u; tap < TAPS; tap++) {
+  let end = taps(z);
+  for (var i = 0u; i < end; i++) {
+    let tap = tap_at(z, i);
     let b = b_tap(z, tap);
 #for p in ROW_QUADS
 #for s in ROW_SUB
-    let a$p$s = a_tap(r$p$s, z, tap);
+    let a$p$s = a_tap(r$p$s, tap);
 #end
 #end
 #if DEPTH_QUADS

@@ -6,7 +6,7 @@
 // neighbours read neighbours. A slice is SLICE values of k, k by row in both arrays, whose rows are one vector longer than they need be, for
 // the sake of memory banks. SPLIT layers take turns at the slices and add their parts in a fixed order.
 //
-// k is counted through: without TALL in quads, TAP_QUADS for each of the TAPS, the last of a tap with zeros in it where DEPTH is no multiple
+// k is counted through: without TALL in quads, TAP_QUADS for each of the taps, the last of a tap with zeros in it where DEPTH is no multiple
 // of 4; with TALL line by line, LINES · DEPTH in all. What lies outside is zero in both operands, as 0 · ∞ is not. Every thread reaches
 // every barrier: workgroups behind the last have no slices and store nothing.
 
@@ -103,11 +103,11 @@ fn kept(value: vec4<f32>, k: u32, exists: bool) -> vec4<f32> {
 // Four neighbours along k of a row of A.
 fn fetch_a(row: vec3<i32>, z: u32, quad: u32) -> vec4<f32> {
   let k = quad % TAP_QUADS * 4u;
-  let at = a_tap(row, z, min(quad / TAP_QUADS, TAPS - 1u));
+  let at = a_tap(row, tap_at(z, quad / TAP_QUADS));
 #if A_TOTAL
-  return kept(load_a_x4(at + k), k, quad < TAPS * TAP_QUADS);
+  return kept(load_a_x4(at + k), k, quad < taps(z) * TAP_QUADS);
 #else
-  return kept(load_a_x4(at + k), k, (quad < TAPS * TAP_QUADS) & (at != NONE));
+  return kept(load_a_x4(at + k), k, (quad < taps(z) * TAP_QUADS) & (at != NONE));
 #end
 }
 
@@ -115,16 +115,16 @@ fn fetch_a(row: vec3<i32>, z: u32, quad: u32) -> vec4<f32> {
 // Four neighbours along k of a column of B.
 fn fetch_b(z: u32, quad: u32, col: u32) -> vec4<f32> {
   let k = quad % TAP_QUADS * 4u;
-  let at = b_tap(z, min(quad / TAP_QUADS, TAPS - 1u)) + min(col, COLS - 1u) * B_ROW + k;
-  return kept(load_b_x4(at), k, quad < TAPS * TAP_QUADS);
+  let at = b_tap(z, tap_at(z, quad / TAP_QUADS)) + min(col, COLS - 1u) * B_ROW + k;
+  return kept(load_b_x4(at), k, quad < taps(z) * TAP_QUADS);
 }
 #else
 // Four neighbours along a row of B.
 fn fetch_b(z: u32, at: u32, col: u32) -> vec4<f32> {
   let quad = at / 4u;
   let k = quad % TAP_QUADS * 4u + at % 4u;
-  let start = b_tap(z, min(quad / TAP_QUADS, TAPS - 1u)) + k * B_ROW + col;
-  return select(vec4<f32>(), load_b_x4(start), (quad < TAPS * TAP_QUADS) & (k < DEPTH));
+  let start = b_tap(z, tap_at(z, quad / TAP_QUADS)) + k * B_ROW + col;
+  return select(vec4<f32>(), load_b_x4(start), (quad < taps(z) * TAP_QUADS) & (k < DEPTH));
 }
 #end
 #end
@@ -162,10 +162,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #end
-#if SUMS
-  let slices = select(0u, select(SLICES, SUM_SLICES, z == SUM_Z), is_inside);
+#if TALL
+  let all = SLICES;
 #else
-  let slices = select(0u, SLICES, is_inside);
+  let all = (taps(z) * TAP_QUADS + SLICE_QUADS - 1u) / SLICE_QUADS;
+#end
+#if SUMS
+  let slices = select(0u, select(all, SUM_SLICES, z == SUM_Z), is_inside);
+#else
+  let slices = select(0u, all, is_inside);
 #end
   for (var first = 0u; first < slices; first += SPLIT) {
     let start = (first + at.z) * SLICE;

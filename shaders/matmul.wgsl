@@ -32,11 +32,19 @@ fn a_row(z: u32, row: u32) -> vec3<i32> {
   return vec3<i32>(i32(base_a((z * M + row) * K)), 0, 0);
 }
 
-fn a_tap(row: vec3<i32>, z: u32, tap: u32) -> u32 {
+fn taps(z: u32) -> u32 {
+  return 1u;
+}
+
+fn tap_at(z: u32, i: u32) -> vec2<u32> {
+  return vec2<u32>();
+}
+
+fn a_tap(row: vec3<i32>, tap: vec2<u32>) -> u32 {
   return u32(row.x);
 }
 
-fn b_tap(z: u32, tap: u32) -> u32 {
+fn b_tap(z: u32, tap: vec2<u32>) -> u32 {
   return z * (K * N);
 }
 #end

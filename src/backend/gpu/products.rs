@@ -11,7 +11,7 @@ struct Product {
     outer: u32,
     rows: u32,
     cols: u32,
-    /// Neighbours that k runs through, and how many such runs there are.
+    /// Neighbours that k runs through, and how many such runs there are at most.
     depth: u32,
     taps: u32,
     /// A is stored k by row.
@@ -245,7 +245,6 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
         ("ROWS", p.rows),
         ("COLS", p.cols),
         ("DEPTH", p.depth),
-        ("TAPS", p.taps),
         ("A_ROW", p.a_row),
         ("B_ROW", p.b_row),
         ("TALL", u32::from(p.tall)),
@@ -337,7 +336,7 @@ fn conv_transpose2d(sizes: &Sizes) -> Product {
         outer: stride * stride,
         rows: sizes.get("BATCH") * qh * qw,
         taps: taps_h * taps_w,
-        own: vec![("QH", qh), ("QW", qw), ("TAPS_H", taps_h), ("TAPS_W", taps_w)],
+        own: vec![("QH", qh), ("QW", qw)],
         ..conv2d(sizes)
     }
 }
