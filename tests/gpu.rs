@@ -151,7 +151,7 @@ fn tuning_is_asked_for_on_a_software_adapter_and_settles_a_layout() {
         let mut s = fresh();
         s.set_tuning(tune);
         wait(train(&mut s, &values, &options));
-        assert_eq!(kernels(&s)[..2], ["table", "reg-16x8"].map(String::from), "{tune:?}");
+        assert_eq!(kernels(&s)[..2], ["table", "reg-16x16"].map(String::from), "{tune:?}");
     }
     let mut s = fresh();
     let set = data(&values, &s.model().clone());

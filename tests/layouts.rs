@@ -2,8 +2,9 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use reparam::backend::gpu::{Config, Family, Products, module};
+use reparam::expr::{Scalar, Unary, input};
 use reparam::graph::Graph;
-use reparam::ops::{self, adam::Adam};
+use reparam::ops::{self, adam::Adam, map::map};
 use reparam::plan::Plan;
 use reparam::shape::Meta;
 
@@ -28,23 +29,44 @@ fn is_set(text: &str, constant: &str, value: u32) -> bool {
 }
 
 #[test]
-fn large_products_have_sixteen_rows_a_thread_where_the_layout_says_so() {
+fn large_products_have_sixteen_rows_and_columns_a_thread_where_the_layout_says_so() {
     for (sizes, products, quads) in [
-        ([391, 402, 427], "reg-16x8", 4),
+        ([391, 402, 427], "reg-16x16", 4),
         ([391, 402, 427], "reg-8x8", 2),
-        ([391, 402, 426], "reg-16x8", 2),
-        ([128, 784, 400], "reg-16x8", 2),
+        ([391, 402, 426], "reg-16x16", 2),
+        ([128, 784, 400], "reg-16x16", 2),
     ] {
         let text = text(&product(sizes), Family::Software, products);
-        assert!(is_set(&text, "ROW_QUADS", quads), "{sizes:?} {products}:\n{text}");
+        assert!(is_set(&text, "ROW_QUADS", quads) && is_set(&text, "QUADS", quads), "{sizes:?} {products}:\n{text}");
+    }
+}
+
+/// A convolution of images of 32 × 32, batch × channels, to half the size, and what is made of it.
+fn convolution([batch, ci, co]: [usize; 3], activation: impl Fn(Scalar) -> Scalar) -> Graph {
+    let mut g = Graph::new();
+    let (x, w) = (g.input("x", Meta::f32([batch, 32, 32, ci])), g.input("w", Meta::f32([4, 4, ci, co])));
+    let y = ops::conv2d(&mut g, x, w, None, 2, 1).and_then(|y| map(&mut g, activation(input(0)), &[y])).expect("the shapes fit");
+    g.output("y", y);
+    g
+}
+
+#[test]
+fn of_few_channels_a_quarter_of_the_work_is_large() {
+    for (sizes, quads) in [([16, 32, 32], 4), ([8, 32, 32], 2), ([128, 1, 32], 4), ([64, 1, 32], 2)] {
+        let text = text(&convolution(sizes, |y| y), Family::Software, "reg-16x16");
+        assert!(is_set(&text, "ROW_QUADS", quads) && is_set(&text, "QUADS", quads), "{sizes:?}:\n{text}");
     }
 }
 
 #[test]
 fn what_stands_in_fours_is_stored_in_fours() {
-    let text = |n| text(&product([64, n, 64]), Family::Software, "reg-16x8");
+    let text = |n| text(&product([64, n, 64]), Family::Software, "reg-16x16");
     for (n, unit) in [(64, 4), (68, 4), (66, 1), (1, 1)] {
         assert!(is_set(&text(n), "UNIT", unit), "{n} columns:\n{}", text(n));
+    }
+    for (activation, unit) in [(Unary::Relu, 4), (Unary::Sigmoid, 1)] {
+        let text = self::text(&convolution([2, 8, 8], |y| y.unary(activation)), Family::Software, "reg-16x16");
+        assert!(is_set(&text, "UNIT", unit), "{text}");
     }
     for (n, unit) in [(300, 4), (130, 1)] {
         let mut g = Graph::new();
@@ -52,7 +74,7 @@ fn what_stands_in_fours_is_stored_in_fours() {
         let gradient = g.input("g", Meta::f32([n]));
         let next = Adam::PLAIN.step(&mut g, &[&states[..], &[gradient]].concat()).expect("the shapes fit");
         states.into_iter().zip(next).for_each(|(state, next)| g.update(state, next).expect("the shapes fit"));
-        let wgsl = self::text(&g, Family::Software, "reg-16x8");
+        let wgsl = self::text(&g, Family::Software, "reg-16x16");
         assert!(is_set(&wgsl, "UNIT", unit), "{n} parameters:\n{wgsl}");
         let written = if unit == 4 { "read_write> b1: array<vec4<f32>, 75>" } else { "read_write> b1: array<f32, 130>" };
         assert!(wgsl.contains(written), "{n} parameters:\n{wgsl}");

@@ -13,7 +13,7 @@ pub fn alone() -> MutexGuard<'static, ()> {
 
 /// What a software adapter gets, and tiles as other adapters do.
 pub const LAYOUTS: [(Family, &str); 3] =
-    [(Family::Software, "reg-16x8"), (Family::Hardware, "tile-4x4x8"), (Family::Hardware, "tile-8x8x8")];
+    [(Family::Software, "reg-16x16"), (Family::Hardware, "tile-4x4x8"), (Family::Hardware, "tile-8x8x8")];
 
 pub fn lay_out(backend: &mut Backend, (family, name): (Family, &str)) {
     let products = Products::from_name(name).expect("it is one of the choices");

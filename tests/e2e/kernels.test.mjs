@@ -30,7 +30,7 @@ test("a software adapter is not tuned, the CPU has no layouts, and what is asked
     };
     return { software: await kernels({ backend: "webgpu" }), cpu: await kernels({ tune: "always" }), wrong: await refusal(make({ tune: "maybe" })) };
   });
-  assert.deepEqual([software.from, software.products], ["table", "reg-16x8"]);
+  assert.deepEqual([software.from, software.products], ["table", "reg-16x16"]);
   assert.equal(cpu, null);
   assert.deepEqual([wrong.code, wrong.path, wrong.typed], ["invalid-option", "tune", true]);
 });
@@ -80,7 +80,7 @@ test("tuning that is asked for is remembered, and not repeated where something i
   assert.match(first.after.key, /^0\.1\.0\|1\|google\|swiftshader\|/);
   assert.deepEqual(second.before, { ...first.after, from: "remembered" });
   assert.deepEqual(second.after, second.before);
-  assert.deepEqual([off.after.from, off.after.products], ["table", "reg-16x8"]);
+  assert.deepEqual([off.after.from, off.after.products], ["table", "reg-16x16"]);
 });
 
 test("a checkpoint goes on in its own layout, bit for bit, whatever is remembered by then", async () => {

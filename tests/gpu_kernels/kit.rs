@@ -15,7 +15,7 @@ pub const SIZE_STEP: usize = if cfg!(target_arch = "wasm32") { 4 } else { 1 };
 
 /// Registers, on both kinds of devices.
 pub fn families() -> Vec<Config> {
-    vec![config(Family::Software, "reg-16x8"), config(Family::Hardware, "reg-8x4")]
+    vec![config(Family::Software, "reg-16x16"), config(Family::Hardware, "reg-8x4")]
 }
 
 /// Those, and products through shared memory.

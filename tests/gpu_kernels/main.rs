@@ -6,7 +6,8 @@ mod products;
 
 use kit::{Kit, Sum, assert_near, assert_sums, configs, core_kernel, families, floats, map_kernel, target, values, whole};
 use products::{
-    convolutions_and_their_gradients_convolve, matmul_fuses_loads_and_stores, matmul_multiplies, matmul_multiplies_large_matrices,
+    convolutions_and_their_gradients_convolve, convolutions_of_many_images_convolve, matmul_fuses_loads_and_stores,
+    matmul_multiplies, matmul_multiplies_large_matrices,
 };
 use reparam::backend::gpu::Gpu;
 use reparam::expr::{Env, Law, Unary, control, input, noise, position, select};
@@ -62,6 +63,7 @@ tests! {
 
     families:
     matmul_multiplies_large_matrices
+    convolutions_of_many_images_convolve
     a_map_computes_every_function_of_the_tables
     a_map_writes_several_outputs_and_reads_controls
     a_map_may_write_where_it_reads

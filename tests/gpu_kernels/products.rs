@@ -258,3 +258,19 @@ pub async fn convolutions_and_their_gradients_convolve(gpu: &mut Gpu) {
         }
     }
 }
+
+/// On a software adapter they have a layout of their own, also with one channel, whose taps come one at a time; phases of a stride have
+/// different numbers of taps.
+pub async fn convolutions_of_many_images_convolve(gpu: &mut Gpu) {
+    let many = |batch, large_channels, small_channels| Geometry {
+        batch,
+        large: [40, 42],
+        large_channels,
+        small_channels,
+        kernel: [3, 3],
+        stride: 2,
+        pad: 1,
+    };
+    conv_case(gpu, many(10, 36, 52), false).await;
+    conv_case(gpu, many(29, 1, 160), true).await;
+}

@@ -22,7 +22,7 @@ pub enum Products {
 
 /// Every choice by its name.
 const CHOICES: [(&str, Products); 7] = [
-    ("reg-16x8", Products::Reg { rows: 16, cols: 8 }),
+    ("reg-16x16", Products::Reg { rows: 16, cols: 16 }),
     ("reg-8x8", Products::Reg { rows: 8, cols: 8 }),
     ("reg-8x4", Products::Reg { rows: 8, cols: 4 }),
     ("tile-4x4x8", Products::Tile { rows: 4, cols: 4, slice: 8 }),
@@ -65,7 +65,7 @@ impl Config {
     pub fn of(info: &AdapterInfo) -> Config {
         let family = if info.is_software { Family::Software } else { Family::Hardware };
         let products = match (family, info.vendor.as_str()) {
-            (Family::Software, _) => Products::Reg { rows: 16, cols: 8 },
+            (Family::Software, _) => Products::Reg { rows: 16, cols: 16 },
             (Family::Hardware, "nvidia" | "amd" | "intel") => Products::Tile { rows: 4, cols: 4, slice: 8 },
             (Family::Hardware, _) => Products::Reg { rows: 8, cols: 4 },
         };
@@ -74,7 +74,7 @@ impl Config {
 }
 
 /// Of the choices: a number that changes with what one of their names stands for.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 impl AdapterInfo {
     /// Which device a choice was made for.
@@ -112,6 +112,6 @@ mod tests {
         for vendor in ["apple", "qualcomm", "arm", "img-tec", ""] {
             assert_eq!(of(vendor, false), "reg-8x4");
         }
-        assert_eq!(of("nvidia", true), "reg-16x8");
+        assert_eq!(of("nvidia", true), "reg-16x16");
     }
 }

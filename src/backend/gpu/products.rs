@@ -83,22 +83,29 @@ struct Tiling {
     constants: Vec<(&'static str, u32)>,
 }
 
-/// The multiplications from which sixteen rows of a thread pay for being compiled.
+/// The multiplications from which sixteen rows and columns of a thread pay for being compiled, where four values of k are written out at a time.
 const LARGE: u64 = 1 << 26;
 /// Those from which sums over columns pay for being written out in fours.
 const UNROLLED: u64 = 1 << 24;
 
 /// Registers alone.
 fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
-    // Large tiles pay where there is work enough for them: loads are what a software adapter pays for, forty cycles each whatever they read,
-    // and compiling them.
+    // Large tiles pay where there is work enough for them: loads are what a software adapter pays for, some eighty cycles for each value of four
+    // threads whatever they read, and compiling them.
+    let is_thin = p.depth < 4 && !p.tall;
+    let is_large = p.work() >= if is_thin { LARGE / 4 } else { LARGE };
     let (row_quads, row_sub) = match p.rows {
         1 => (1, 1),
         2..=4 => (1, 4),
-        64.. if rows == 16 && p.work() >= LARGE => (4, 4),
+        32.. if rows == 16 && is_large => (4, 4),
         _ => (2, 4),
     };
-    let quads = if p.is_halved || cols == 8 && p.cols >= 32 && p.work() >= 1 << 22 { 2 } else { 1 };
+    let quads = match p.cols {
+        _ if p.is_halved => 2,
+        32.. if cols == 16 && is_large => 4,
+        32.. if cols >= 8 && p.work() >= 1 << 22 => 2,
+        _ => 1,
+    };
     // A quad of either half, or neighbours.
     let (tile_cols, quad_step) = if p.is_halved { (4, p.cols) } else { (4 * quads, 4) };
     let tile_rows = row_quads * row_sub;
