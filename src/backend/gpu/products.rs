@@ -85,8 +85,8 @@ struct Tiling {
 
 /// The multiplications from which sixteen rows and columns of a thread pay for being compiled, where four values of k are written out at a time.
 const LARGE: u64 = 1 << 26;
-/// Those from which sums over columns pay for being written out in fours.
-const UNROLLED: u64 = 1 << 24;
+/// Those from which sixteen rows do in a sum over columns, which takes its values of k one at a time.
+const LARGE_TALL: u64 = 1 << 24;
 
 /// Registers alone.
 fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
@@ -97,7 +97,7 @@ fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
     let (row_quads, row_sub) = match p.rows {
         1 => (1, 1),
         2..=4 => (1, 4),
-        32.. if rows == 16 && is_large => (4, 4),
+        32.. if rows == 16 && (is_large || p.tall && p.work() >= LARGE_TALL) => (4, 4),
         _ => (2, 4),
     };
     let quads = match p.cols {
@@ -239,8 +239,7 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
     };
     let is_tiled = tiled.is_some();
     // Software adapters take their time to compile, and hold values in registers between branches only.
-    let is_unrolled = p.tall && (family == Family::Hardware || p.work() >= UNROLLED);
-    let Tiling { split, groups, tile_rows, quads, constants: own } = tiled.unwrap_or_else(|| reg(p, size, family));
+    let is_unrolled = p.tall && (family == Family::Hardware || p.work() >= LARGE);
     // A long store expression is compiled once and run in a loop; a software adapter takes longer to compile any than to run it.
     let unroll = family == Family::Hardware && kernel.store.program.instrs.len() as u32 * tile_rows * quads * 4 <= 256;
     let mut constants = sizes.all();
