@@ -3,7 +3,7 @@
 // For each tap (z) a product with a long sum and few results: its lines are the image rows (b, oh), shared out among the SPLIT threads of
 // a tile. With few channels (MERGED) z is a row kh of the window instead, and (kw, ci) are rows of the product: they are neighbours in x.
 // With SUM_X or SUM_DY the sum over all pixels of x or dy follows behind dw: one more z, SUM_Z.
-// The tile is that of gemm.wgsl, or of gemm_tile.wgsl.
+// With MANY_SLABS each slab's sums stand SIZE behind those of the slab before. The tile is that of gemm.wgsl, or of gemm_tile.wgsl.
 
 #if TILE
 #import gemm_tile
@@ -44,20 +44,27 @@ fn span(z: u32, line: u32) -> vec4<u32> {
 #end
 
 fn emit(z: u32, row: u32, col: u32, value: Stored) {
+#if MANY_SLABS
+  let product = z % PRODUCTS;
+  let slab = z / PRODUCTS * SIZE;
+#else
+  let product = z;
+  let slab = 0u;
+#end
 #if MERGED
-  let tap = z * KW + row / CI;
+  let tap = product * KW + row / CI;
   let ci = row % CI;
 #else
-  let tap = z;
+  let tap = product;
   let ci = row;
 #end
 #if W_SWAPPED
-  let at = (tap * CO + col) * CI + ci;
+  let at = slab + (tap * CO + col) * CI + ci;
 #else
-  let at = (tap * CI + ci) * CO + col;
+  let at = slab + (tap * CI + ci) * CO + col;
 #end
 #if SUMS
-  let is_sum = z == SUM_Z;
+  let is_sum = product == SUM_Z;
 #if SUM_A
   let is_kept = (col == 0u) & (row < CI);
   let channel = row;
@@ -66,7 +73,7 @@ fn emit(z: u32, row: u32, col: u32, value: Stored) {
   let channel = col;
 #end
   if (!is_sum | is_kept) {
-    store(select(at, KH * KW * CI * CO + channel, is_sum), value);
+    store(select(at, slab + KH * KW * CI * CO + channel, is_sum), value);
   }
 #else
   store(at, value);

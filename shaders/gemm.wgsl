@@ -17,6 +17,9 @@
 // With SUMS the product SUM_Z is no product: its column 0 (SUM_A) or its row 0 (SUM_B) is the sum of all rows of A, or B, as they are stored:
 // SUM_LINES × SUM_WIDTH of them, each of SUM_ROW neighbours.
 //
+// With MANY_SLABS (TALL) the PRODUCTS stand behind each other as many times, each time summing SLAB lines of k, and of SUM_LINES SUM_SLAB:
+// `emit` tells them apart by z.
+//
 // With HALVES (not TALL, not TB) there are two results for each (row, col): those of columns col and COLS + col of B, in the two quads of a
 // tile.
 //
@@ -86,19 +89,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #if TALL
+#if MANY_SLABS
+  let product = z % PRODUCTS;
+  let slab = z / PRODUCTS;
+#else
+  let product = z;
+  let slab = 0u;
+#end
 #if ONES
 #for q in QUADS
   var ones$q = Part();
 #end
 #end
 #if SUMS
-  if (z == SUM_Z) {
+  if (product == SUM_Z) {
 #if SUM_A
-    let first = select(SUM_LINES, at.z, col0 == 0u);
+    let first = select(SUM_LINES, slab * SUM_SLAB + at.z, col0 == 0u);
 #else
-    let first = select(SUM_LINES, at.z, row0 == 0u);
+    let first = select(SUM_LINES, slab * SUM_SLAB + at.z, row0 == 0u);
 #end
-    for (var line = first; line < SUM_LINES; line += SPLIT) {
+    for (var line = first; line < min(SUM_LINES, (slab + 1u) * SUM_SLAB); line += SPLIT) {
 #if SUM_A
 #for p in ROW_QUADS
       var s$p = vec4<f32>();
@@ -137,11 +147,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
     }
   }
   // No line is left for it.
-  for (var line = select(at.z, LINES, z == SUM_Z); line < LINES; line += SPLIT) {
+  for (var line = select(slab * SLAB + at.z, LINES, product == SUM_Z); line < min(LINES, (slab + 1u) * SLAB); line += SPLIT) {
 #else
-  for (var line = at.z; line < LINES; line += SPLIT) {
+  for (var line = slab * SLAB + at.z; line < min(LINES, (slab + 1u) * SLAB); line += SPLIT) {
 #end
-    let run = span(z, line);
+    let run = span(product, line);
     let a = run.x;
     let b = run.y;
     var k = run.z;

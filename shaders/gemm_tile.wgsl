@@ -6,6 +6,8 @@
 // neighbours read neighbours. A slice is SLICE values of k, k by row in both arrays, whose rows are one vector longer than they need be, for
 // the sake of memory banks. SPLIT layers take turns at the slices and add their parts in a fixed order.
 //
+// With MANY_SLABS a slab is SLAB slices, of a sum SUM_SLAB, as many as the layers need to take turns.
+//
 // k is counted through: without TALL in quads, TAP_QUADS for each of the taps, the last of a tap with zeros in it where DEPTH is no multiple
 // of 4; with TALL line by line, LINES · DEPTH in all. What lies outside is zero in both operands, as 0 · ∞ is not. Every thread reaches
 // every barrier: workgroups behind the last have no slices and store nothing.
@@ -143,6 +145,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
   let tile = group.y * GRID + group.x;
   let is_inside = tile < OUTER * ROW_TILES * COL_TILES;
   let z = min(tile / (ROW_TILES * COL_TILES), OUTER - 1u);
+#if MANY_SLABS
+  let product = z % PRODUCTS;
+  let slab = z / PRODUCTS;
+#else
+  let product = z;
+  let slab = 0u;
+#end
   let first_row = tile / COL_TILES % ROW_TILES * GROUP_ROWS;
   let first_col = tile % COL_TILES * GROUP_COLS;
   let lane = at.y * THREADS_X + at.x;
@@ -168,22 +177,28 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
   let all = (taps(z) * TAP_QUADS + SLICE_QUADS - 1u) / SLICE_QUADS;
 #end
 #if SUMS
-  let slices = select(0u, select(all, SUM_SLICES, z == SUM_Z), is_inside);
+  let slices = select(0u, select(all, SUM_SLICES, product == SUM_Z), is_inside);
+  let share = select(SLAB, SUM_SLAB, product == SUM_Z);
 #else
   let slices = select(0u, all, is_inside);
+#if TALL
+  let share = SLAB;
+#else
+  let share = slices;
 #end
-  for (var first = 0u; first < slices; first += SPLIT) {
+#end
+  for (var first = slab * share; first < min(slices, (slab + 1u) * share); first += SPLIT) {
     let start = (first + at.z) * SLICE;
 #for i in A_LOADS
     {
       let t = lane + $iu * LANES;
       if (t < A_COUNT) {
 #if TALL
-        slice_a[home_a + t / A_QUADS * A_STRIDE + t % A_QUADS] = fetch_a(z, start + t / A_QUADS, first_row + t % A_QUADS * 4u);
+        slice_a[home_a + t / A_QUADS * A_STRIDE + t % A_QUADS] = fetch_a(product, start + t / A_QUADS, first_row + t % A_QUADS * 4u);
 #else
         let quad = start / 4u + t % SLICE_QUADS;
 #for s in 4
-        let x$s = fetch_a(row$i$s, z, quad);
+        let x$s = fetch_a(row$i$s, product, quad);
 #end
         let home = home_a + t % SLICE_QUADS * 4u * A_STRIDE + t / SLICE_QUADS;
 #for j in 4
@@ -201,14 +216,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
         let quad = start / 4u + t % SLICE_QUADS;
         let col = column(first_col, t / SLICE_QUADS);
 #for s in 4
-        let y$s = fetch_b(z, quad, col + $su);
+        let y$s = fetch_b(product, quad, col + $su);
 #end
         let home = home_b + t % SLICE_QUADS * 4u * B_STRIDE + t / SLICE_QUADS;
 #for j in 4
         slice_b[home + $ju * B_STRIDE] = vec4<f32>(y0[$j], y1[$j], y2[$j], y3[$j]);
 #end
 #else
-        slice_b[home_b + t / B_QUADS * B_STRIDE + t % B_QUADS] = fetch_b(z, start + t / B_QUADS, column(first_col, t % B_QUADS));
+        slice_b[home_b + t / B_QUADS * B_STRIDE + t % B_QUADS] = fetch_b(product, start + t / B_QUADS, column(first_col, t % B_QUADS));
 #end
       }
     }

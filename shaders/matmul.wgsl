@@ -1,6 +1,7 @@
 // y[z, m, n] = Σ_k a[z, m, k] · b[z, k, n].
 // a: (BATCH, M, K), or (BATCH, K, M) with TA; b: (BATCH, K, N), or (BATCH, N, K) with TB; y: (BATCH, M, N).
 // With ONES (and TA) a holds one column less, (K, M − 1), and that column is all ones: the last row of y is Σ_k b[k, n].
+// With MANY_SLABS (and TA, BATCH = 1) there is a y for each slab.
 // With HALVES y is given out as its first and its last N / 2 columns, together.
 // The tile is described in gemm.wgsl, or in gemm_tile.wgsl.
 

@@ -1,7 +1,10 @@
 //! Which layout a kernel gets, read off its text: results do not tell, as every layout computes the same.
 #![cfg(not(target_arch = "wasm32"))]
 
-use reparam::backend::gpu::{Config, Family, Products, module};
+use std::rc::Rc;
+
+use reparam::autodiff::gradients;
+use reparam::backend::gpu::{Config, Family, Products, module, spread};
 use reparam::expr::{Scalar, Unary, input};
 use reparam::graph::Graph;
 use reparam::ops::{self, adam::Adam, map::map};
@@ -78,5 +81,32 @@ fn what_stands_in_fours_is_stored_in_fours() {
         assert!(is_set(&wgsl, "UNIT", unit), "{n} parameters:\n{wgsl}");
         let written = if unit == 4 { "read_write> b1: array<vec4<f32>, 75>" } else { "read_write> b1: array<f32, 130>" };
         assert!(wgsl.contains(written), "{n} parameters:\n{wgsl}");
+    }
+}
+
+#[test]
+fn long_sums_are_cut_on_hardware_alone() {
+    let mut g = Graph::new();
+    let (x, y, w) =
+        (g.input("x", Meta::f32([32, 28, 28, 8])), g.input("y", Meta::f32([32, 28, 28, 8])), g.state("w", [3, 3, 8, 8]));
+    let conv = ops::conv2d(&mut g, x, w, None, 1, 1).expect("the shapes fit");
+    let loss = map(&mut g, input(0) * input(1), &[conv, y])
+        .and_then(|y| ops::reduce::sum(&mut g, y, &[0, 1, 2, 3]))
+        .expect("the shapes fit");
+    let gradient = gradients(&mut g, loss, &[w]).expect("it has a gradient")[0];
+    g.output("gradient", gradient);
+    let plan = Rc::new(Plan::compile(&g).expect("it has a plan"));
+    for (family, products, more) in
+        [(Family::Software, "reg-16x16", 0), (Family::Hardware, "reg-8x4", 1), (Family::Hardware, "tile-4x4x8", 1)]
+    {
+        let products = Products::from_name(products).expect("it is one of the choices");
+        let spread = spread(plan.clone(), Config { family, products });
+        assert_eq!(spread.kernels.len(), plan.kernels.len() + more, "{family:?} {products:?}:\n{spread}");
+        let slabs = spread
+            .kernels
+            .iter()
+            .filter_map(|kernel| kernel.core.as_ref())
+            .find_map(|call| call.core.consts.iter().find(|(name, _)| *name == "SLABS").map(|(_, slabs)| *slabs));
+        assert_eq!(slabs, (more > 0).then_some(16), "{family:?} {products:?}");
     }
 }

@@ -98,6 +98,14 @@ impl Backend {
         Ok(Built { plan, id })
     }
 
+    /// A plan as it is replayed, which may have more kernels than it was built from.
+    pub fn replayed(&self, built: &Built) -> Rc<Plan> {
+        match (self, built.id) {
+            (Backend::Gpu(gpu), Id::Gpu(id)) => gpu.replayed(id).unwrap_or(&built.plan).clone(),
+            (Backend::Cpu(_) | Backend::Gpu(_), _) => built.plan.clone(),
+        }
+    }
+
     pub fn drop_plan(&mut self, built: &Built) {
         match (self, built.id) {
             (Backend::Cpu(cpu), Id::Cpu(id)) => cpu.drop_plan(id),

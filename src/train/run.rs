@@ -140,7 +140,8 @@ impl Session {
         }
         self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * options.batch_size]))?;
         let plan = self.settle(plan).await?;
-        self.training_plan = Some((plan.plan.kernels.len(), plan.plan.to_string()));
+        let replayed = self.backend.replayed(&plan);
+        self.training_plan = Some((replayed.kernels.len(), replayed.to_string()));
         self.begin_tables(&set, options.batch_size).await?;
         if let Some(held_out) = validation {
             self.hold(VALIDATION, held_out)?;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use reparam::backend::gpu::{Config, Family, Gpu, Products};
+use reparam::backend::gpu::{Config, Family, Gpu, Products, spread};
 use reparam::error::Result;
 use reparam::expr::{Env, Program, Scalar};
 use reparam::graph::{Array, Core, CoreInput, Launch, Op, View};
@@ -134,7 +134,7 @@ impl Kit {
         self.plan.controls = env.controls.iter().map(|(name, _)| *name).collect();
         self.plan.kernels.push(kernel);
         let plan = Rc::new(self.plan);
-        validate(&plan, gpu.config());
+        validate(&spread(plan.clone(), gpu.config()), gpu.config());
         let kernel = &plan.kernels[0];
         for (buffer, bytes) in plan.buffers.iter().zip(&self.contents) {
             gpu.write(&buffer.role, bytes).expect("the buffer fits");

@@ -6,8 +6,8 @@ mod products;
 
 use kit::{Kit, Sum, assert_near, assert_sums, configs, core_kernel, families, floats, map_kernel, target, values, whole};
 use products::{
-    convolutions_and_their_gradients_convolve, convolutions_of_many_images_convolve, matmul_fuses_loads_and_stores,
-    matmul_multiplies, matmul_multiplies_large_matrices,
+    convolutions_and_their_gradients_convolve, convolutions_of_many_images_convolve, convolutions_with_long_sums_convolve,
+    matmul_fuses_loads_and_stores, matmul_multiplies, matmul_multiplies_large_matrices,
 };
 use reparam::backend::gpu::Gpu;
 use reparam::expr::{Env, Law, Unary, control, input, noise, position, select};
@@ -59,7 +59,8 @@ tests! {
     configs:
     matmul_multiplies
     matmul_fuses_loads_and_stores
-    convolutions_and_their_gradients_convolve;
+    convolutions_and_their_gradients_convolve
+    convolutions_with_long_sums_convolve;
 
     families:
     matmul_multiplies_large_matrices

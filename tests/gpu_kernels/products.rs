@@ -274,3 +274,18 @@ pub async fn convolutions_of_many_images_convolve(gpu: &mut Gpu) {
     conv_case(gpu, many(10, 36, 52), false).await;
     conv_case(gpu, many(29, 1, 160), true).await;
 }
+
+/// On hardware the sums of the weights' gradient are cut.
+pub async fn convolutions_with_long_sums_convolve(gpu: &mut Gpu) {
+    let g = |large_channels| Geometry {
+        batch: 7,
+        large: [16, 19],
+        large_channels,
+        small_channels: 10,
+        kernel: [3, 3],
+        stride: 1,
+        pad: 1,
+    };
+    conv_case(gpu, g(9), false).await;
+    conv_case(gpu, g(2), true).await;
+}

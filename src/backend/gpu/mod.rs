@@ -8,6 +8,7 @@ mod cores;
 mod device;
 mod memory;
 mod products;
+mod slabs;
 mod stage;
 mod template;
 mod tune;
@@ -23,6 +24,7 @@ use memory::{Ledger, Memory};
 pub use codegen::{Module, module};
 pub use config::{Config, Family, Products};
 pub use device::AdapterInfo;
+pub use slabs::spread;
 pub use template::SHADERS;
 
 use crate::error::{Error, Result};
@@ -151,6 +153,7 @@ impl Gpu {
         self.faults.check()?;
         let memory_scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation_scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let plan = slabs::spread(plan, self.config);
         let built = self.prepare(plan.clone());
         let (invalid, exhausted) = (validation_scope.pop(), memory_scope.pop());
         let (invalid, exhausted) = (invalid.await, exhausted.await);
@@ -193,6 +196,11 @@ impl Gpu {
         let pipeline = self.pipeline(&module);
         let group = self.bind(plan, own, &pipeline, &module.bindings)?;
         Ok(Dispatch { pipeline, bindings: module.bindings, group, groups: module.groups })
+    }
+
+    /// The plan as it is replayed: large sums may be cut into several kernels.
+    pub fn replayed(&self, id: PlanId) -> Option<&Rc<Plan>> {
+        self.plans.get(&id).map(|built| &built.plan)
     }
 
     /// Destroys a plan's own buffers; those it shares stay.

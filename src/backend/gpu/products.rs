@@ -2,6 +2,7 @@
 
 use super::config::{Config, Family, Products};
 use super::cores::{Layout, Sizes, THREADS, Width};
+use super::slabs::SLABS;
 use super::stage;
 use crate::graph::HALVES;
 use crate::plan::Kernel;
@@ -32,6 +33,8 @@ struct Product {
     is_halved: bool,
     /// A last product that is none.
     sum: Option<Sum>,
+    /// How many times the products stand behind each other, each time with a share of the terms.
+    slabs: u32,
     /// What its shader asks for beside.
     own: Vec<(&'static str, u32)>,
 }
@@ -48,6 +51,10 @@ struct Sum {
 
 /// Threads that a device wants in flight, a few hundred for each of some dozens of processors.
 const BUSY: u32 = 8192;
+/// Workgroups likewise, where each is one long sum.
+const BUSY_GROUPS: u32 = 256;
+/// Terms of a sum that a workgroup pays for.
+const LEAST_TERMS: u32 = 256;
 
 impl Product {
     #[inline(never)] // asked for twice
@@ -66,10 +73,15 @@ impl Product {
         self.depth * self.taps * self.lines.unwrap_or(1)
     }
 
+    /// It may be the gradient of weights: one sum over rows and columns of a batch for each.
+    fn is_weights(&self) -> bool {
+        self.tall && (self.lines.is_some() || self.outer == 1)
+    }
+
     /// Multiplications.
     fn work(&self) -> u64 {
         let cols = if self.is_halved { 2 * self.cols } else { self.cols };
-        [self.outer, self.rows, cols, self.terms()].into_iter().map(u64::from).product()
+        [self.outer / self.slabs, self.rows, cols, self.terms()].into_iter().map(u64::from).product()
     }
 }
 
@@ -116,7 +128,7 @@ fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
         Family::Hardware => BUSY,
     };
     let mut split = 1;
-    while split < 16 && tiles * split * 2 <= wanted && p.terms() / split >= 64 {
+    while split < 16 && tiles * split * 2 <= wanted && p.terms() / (p.slabs * split) >= 64 {
         split *= 2;
     }
     let mut threads_x = tiles_along.next_power_of_two().min(8);
@@ -125,10 +137,12 @@ fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
     }
     let threads_y = (THREADS / (threads_x * split)).min(tiles_down.next_power_of_two());
     let (row_tiles, col_tiles) = (tiles_down.div_ceil(threads_y), tiles_along.div_ceil(threads_x));
-    let lines = p.lines.unwrap_or(split);
+    let lines = p.lines.unwrap_or(split * p.slabs);
     let constants = vec![
         ("LINES", lines),
         ("LINE", p.depth.div_ceil(lines)),
+        ("SLAB", lines.div_ceil(p.slabs)),
+        ("SUM_SLAB", p.sum.map_or(0, |sum| sum.lines.div_ceil(p.slabs))),
         ("DEPTH_QUADS", p.depth / 4),
         ("ROW_QUADS", row_quads),
         ("ROW_SUB", row_sub),
@@ -180,11 +194,13 @@ fn tile(p: &Product, [rows, cols, slice]: [u32; 3], family: Family) -> Option<Ti
     while family == Family::Hardware
         && split < 4
         && groups * THREADS * split * 2 <= BUSY
-        && slices >= 8 * split
+        && slices >= 8 * split * p.slabs
         && bytes(2 * split) <= SHARED
     {
         split *= 2;
     }
+    // Layers take turns at the slices of a slab.
+    let slab = |slices: u32| slices.div_ceil(p.slabs).next_multiple_of(split);
     // Four by four values are turned where k runs along the rows that are read.
     let b_blocks = p.tb && !p.tall;
     let a_count = if p.tall { a_quads * slice } else { a_quads * slice_quads };
@@ -199,6 +215,8 @@ fn tile(p: &Product, [rows, cols, slice]: [u32; 3], family: Family) -> Option<Ti
         ("SLICE_QUADS", slice_quads),
         ("SLICES", slices),
         ("SUM_SLICES", sum_slices),
+        ("SLAB", slab(slices)),
+        ("SUM_SLAB", slab(sum_slices)),
         ("A_QUADS", a_quads),
         ("B_QUADS", b_quads),
         ("A_STRIDE", a_stride),
@@ -223,6 +241,28 @@ fn tile(p: &Product, [rows, cols, slice]: [u32; 3], family: Family) -> Option<Ti
     Some(Tiling { split, groups, tile_rows: 4 * row_quads, quads, constants })
 }
 
+/// The tiling that a layout gives a product, and whether it is through shared memory.
+fn tiling(p: &Product, Config { family, products }: Config) -> (Tiling, bool) {
+    let (tiled, size) = match products {
+        Products::Reg { rows, cols } => (None, [rows, cols]),
+        Products::Tile { rows, cols, slice } => (tile(p, [rows, cols, slice], family), [8, 4]),
+    };
+    let is_tiled = tiled.is_some();
+    (tiled.unwrap_or_else(|| reg(p, size, family)), is_tiled)
+}
+
+/// Into how many slabs the sums of a kernel are to be cut, none of less than the 256 terms of ONNX Runtime's (its split-K configuration).
+pub fn slabs(kernel: &Kernel, config: Config) -> u32 {
+    let core = kernel.core.as_ref().filter(|_| config.family == Family::Hardware);
+    let Some(p) = core.and_then(|call| Product::of(&Sizes(call))).filter(Product::is_weights) else { return 1 };
+    let groups = tiling(&p, config).0.groups;
+    let mut slabs = 1;
+    while slabs < 16 && groups * slabs < BUSY_GROUPS && p.terms() / slabs >= 2 * LEAST_TERMS {
+        slabs *= 2;
+    }
+    slabs
+}
+
 /// The multiplications of a kernel whose core is a product.
 pub fn work(kernel: &Kernel) -> Option<u64> {
     kernel.core.as_ref().and_then(|call| Product::of(&Sizes(call))).map(|p| p.work())
@@ -232,12 +272,8 @@ pub fn work(kernel: &Kernel) -> Option<u64> {
 pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> {
     let p = &Product::of(sizes)?;
     let shader = sizes.0.core.shader;
-    let Config { family, products } = config;
-    let (tiled, size) = match products {
-        Products::Reg { rows, cols } => (None, [rows, cols]),
-        Products::Tile { rows, cols, slice } => (tile(p, [rows, cols, slice], family), [8, 4]),
-    };
-    let is_tiled = tiled.is_some();
+    let family = config.family;
+    let (Tiling { split, groups, tile_rows, quads, constants: own }, is_tiled) = tiling(p, config);
     // Software adapters take their time to compile, and hold values in registers between branches only.
     let is_unrolled = p.tall && (family == Family::Hardware || p.work() >= LARGE);
     // A long store expression is compiled once and run in a loop; a software adapter takes longer to compile any than to run it.
@@ -267,6 +303,8 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
         ("SPLIT_MANY", u32::from(split > 1)),
         ("COL_EDGE", p.cols % 4),
         ("UNROLL_STORE", u32::from(unroll && split == 1)),
+        ("MANY_SLABS", u32::from(p.slabs > 1)),
+        ("PRODUCTS", p.outer / p.slabs),
         ("SUMS", u32::from(p.sum.is_some())),
         ("SUM_A", u32::from(p.sum.is_some_and(|sum| sum.is_of_a))),
         ("SUM_B", u32::from(p.sum.is_some_and(|sum| !sum.is_of_a))),
@@ -288,11 +326,17 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
     Some(Layout { shader, loads: vec![("a", a), ("b", b)], is_based, is_wide, constants, groups })
 }
 
+/// Into how many slabs its sums are cut.
+fn slabs_of(sizes: &Sizes) -> u32 {
+    sizes.0.core.consts.iter().find(|(name, _)| *name == SLABS).map_or(1, |(_, slabs)| *slabs)
+}
+
 fn matmul(sizes: &Sizes) -> Product {
     let (m, n, k, tb, ones) = (sizes.get("M"), sizes.get("N"), sizes.get("K"), sizes.get("TB") == 1, sizes.get("ONES"));
     let is_halved = sizes.0.core.is_halved();
+    let slabs = slabs_of(sizes);
     Product {
-        outer: sizes.get("BATCH"),
+        outer: sizes.get("BATCH") * slabs,
         rows: m,
         cols: if is_halved { n / 2 } else { n },
         depth: k,
@@ -303,9 +347,10 @@ fn matmul(sizes: &Sizes) -> Product {
         a_unit: m - ones,
         b_row: if tb { k } else { n },
         total: true,
-        fours: k.is_multiple_of(64),
+        fours: k.is_multiple_of(64 * slabs),
         lines: None,
         sum: None,
+        slabs,
         is_halved,
         own: Vec::new(),
     }
@@ -328,6 +373,7 @@ fn conv2d(sizes: &Sizes) -> Product {
         fours: false,
         lines: None,
         sum: None,
+        slabs: 1,
         is_halved: false,
         own: Vec::new(),
     }
@@ -350,6 +396,7 @@ fn conv_transpose2d(sizes: &Sizes) -> Product {
 fn conv2d_dw(sizes: &Sizes) -> Product {
     let (ci, co, kh, kw) = (sizes.get("CI"), sizes.get("CO"), sizes.get("KH"), sizes.get("KW"));
     let is_merged = ci < 8 && kw > 1;
+    let slabs = slabs_of(sizes);
     let products = if is_merged { kh } else { kh * kw };
     let sum = match ["SUM_X", "SUM_DY"].map(|name| sizes.get(name)) {
         [0, 0] => None,
@@ -359,7 +406,7 @@ fn conv2d_dw(sizes: &Sizes) -> Product {
         _ => Some(Sum { is_of_a: true, z: products, lines: sizes.get("BATCH") * sizes.get("H"), width: sizes.get("W"), row: ci }),
     };
     Product {
-        outer: products + u32::from(sum.is_some()),
+        outer: (products + u32::from(sum.is_some())) * slabs,
         rows: if is_merged { kw * ci } else { ci },
         cols: co,
         depth: sizes.get("OW"),
@@ -373,7 +420,8 @@ fn conv2d_dw(sizes: &Sizes) -> Product {
         fours: is_merged && sizes.get("OW").is_multiple_of(4),
         lines: Some(sizes.get("BATCH") * sizes.get("OH")),
         sum,
+        slabs,
         is_halved: false,
-        own: vec![("MERGED", u32::from(is_merged))],
+        own: vec![("MERGED", u32::from(is_merged)), ("SIZE", sizes.0.core.domain.size() as u32)],
     }
 }
