@@ -202,10 +202,11 @@ pub fn panels_by_panels(height: Height, a: &[f32], b: &[f32], depth: usize, c: &
     }
 }
 
+/// A row of blocks after the other: it is written from left to right.
 fn by_panels<const H: usize>(a: &[f32], b: &[f32], depth: usize, c: &mut Output) {
     let blocks = c.bases.len().div_ceil(H);
-    for (j, b) in b.chunks_exact(depth * NR).enumerate() {
-        for (g, a) in a.chunks_exact(depth * H).take(blocks).enumerate() {
+    for (g, a) in a.chunks_exact(depth * H).take(blocks).enumerate() {
+        for (j, b) in b.chunks_exact(depth * NR).enumerate() {
             c.block::<H>(g, j, |c, at, accumulate| multiply_panels(a, b, c, at, accumulate));
         }
     }

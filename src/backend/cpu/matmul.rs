@@ -51,11 +51,11 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
     if ta {
         job.loads[0].fetch(job.env, job.memory, i * m * k, m * k, &mut work.a);
     }
-    let depth = k.div_ceil(k.div_ceil(DEPTH));
-    let rows = (PART / depth).min((TILE / n).max(128));
-    let rows = m.div_ceil(m.div_ceil(rows));
     // Straight to the buffer where nothing else is done with it.
     let target = job.store.as_is(job.loads);
+    let depth = k.div_ceil(k.div_ceil(DEPTH));
+    let rows = if target.is_some() { PART / depth } else { (PART / depth).min((TILE / n).max(128)) };
+    let rows = m.div_ceil(m.div_ceil(rows));
     let mut written = target.map(|(cell, start)| (start, job.memory.take(cell)));
     for m0 in (0..m).step_by(rows) {
         let rows = rows.min(m - m0);
