@@ -1,6 +1,7 @@
 //! Single-precision functions without branches, calls or tables, so that a loop over them is vectorised.
 //! NaN in gives NaN out: limits are applied with comparisons that NaN fails.
-//! Few constants and few operations count: V8 builds a vector constant anew at every use.
+//! Few constants and few operations count: V8 builds a vector constant anew at every use. So do short chains of them: polynomials are summed
+//! in pairs (Estrin 1960), but for the largest terms, whose sums round most.
 
 const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
@@ -13,8 +14,10 @@ fn exp_parts(x: f32) -> (f32, u32) {
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = x - n * LN_2_HIGH - n * LN_2_LOW;
-    let p = ((((1.987_569_1e-4 * r + 1.398_199_9e-3) * r + 8.333_452e-3) * r + 4.166_579_6e-2) * r + 0.166_666_65) * r + 0.5;
-    (p * r * r + r + 1.0, shifted.to_bits())
+    let z = r * r;
+    let p = (1.987_569_1e-4 * r + 1.398_199_9e-3) * z + (8.333_452e-3 * r + 4.166_579_6e-2);
+    let p = p * z + (0.166_666_65 * r + 0.5);
+    (p * z + r + 1.0, shifted.to_bits())
 }
 
 /// The least x that `exp` tells from those below: there 2ⁿ is still a normal number.
@@ -56,7 +59,24 @@ pub fn log(x: f32) -> f32 {
 
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
+    sigmoid_of(x, exp_negative(-x.abs()))
+}
+
+#[inline(always)]
+pub fn softplus(x: f32) -> f32 {
+    softplus_of(x, exp_negative(-x.abs()))
+}
+
+/// Both, for little more than one of them.
+#[inline(always)]
+pub fn softplus_and_sigmoid(x: f32) -> [f32; 2] {
     let e = exp_negative(-x.abs());
+    [softplus_of(x, e), sigmoid_of(x, e)]
+}
+
+/// 1/(1 + e^−x), e = e^−|x|.
+#[inline(always)]
+fn sigmoid_of(x: f32, e: f32) -> f32 {
     let y = 1.0 / (1.0 + e);
     if x < 0.0 { e * y } else { y }
 }
@@ -64,11 +84,11 @@ pub fn sigmoid(x: f32) -> f32 {
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e), e = e^−|x|; and ln(1 + e) = 2 artanh s, s = e/(2 + e) ≤ ⅓, by its series (Abramowitz & Stegun 1964, 4.6.33)
 /// to s¹¹, whose coefficient 2/11 is raised to 0.2 for the terms left out: 1e-8 of the result; with rounding below 5e-7.
 #[inline(always)]
-pub fn softplus(x: f32) -> f32 {
-    let e = exp_negative(-x.abs());
+fn softplus_of(x: f32, e: f32) -> f32 {
     let s = e / (2.0 + e);
     let z = s * s;
-    let p = ((((0.2 * z + 2.0 / 9.0) * z + 2.0 / 7.0) * z + 2.0 / 5.0) * z + 2.0 / 3.0) * z + 2.0;
+    let w = z * z;
+    let p = ((0.2 * w + (2.0 / 9.0 * z + 2.0 / 7.0)) * w + (2.0 / 5.0 * z + 2.0 / 3.0)) * z + 2.0;
     let positive = if x < 0.0 { 0.0 } else { x };
     positive + s * p
 }

@@ -1,9 +1,10 @@
 //! A program made ready for chunks of lanes: which of its values change from element to element, where each is found, and which
-//! register it takes. Divisions by what does not change become products, and a product that one sum takes is computed with it.
+//! register it takes. Divisions by what does not change become products, a product that one sum takes is computed with it, and softplus and
+//! sigmoid of one value, a Bernoulli's loss and its gradient, are computed together.
 
 use super::access::Access;
 use super::memory::Memory;
-use crate::expr::{Binary, Instr, Program};
+use crate::expr::{Binary, Instr, Program, Unary};
 
 #[derive(Debug)]
 pub struct Lowered {
@@ -27,6 +28,8 @@ pub enum Way {
     Periodic(usize),
     /// A product, computed by the sum or difference that takes it.
     Product,
+    /// The sigmoid of what the instruction before is the softplus of, computed with it.
+    Beside,
     Computed,
 }
 
@@ -35,7 +38,7 @@ const LONGEST_PERIOD: usize = 2048;
 
 impl Lowered {
     pub fn new(program: &Program, operands: &[Access], memory: &Memory) -> Lowered {
-        let program = with_reciprocals(program, operands);
+        let program = with_reciprocals(&with_pairs(program), operands);
         let mut ways: Vec<Way> = Vec::with_capacity(program.instrs.len());
         for (i, instr) in program.instrs.iter().enumerate() {
             let is_root = program.roots.contains(&(i as u32));
@@ -52,8 +55,18 @@ impl Lowered {
             ways.push(way);
         }
         join_products(&program, &mut ways);
+        for (way, pair) in ways.iter_mut().skip(1).zip(program.instrs.windows(2)) {
+            if *way == Way::Computed && is_pair(&pair[0], &pair[1]) {
+                *way = Way::Beside;
+            }
+        }
         let (slots, n_slots) = allocate(&program, &ways);
         Lowered { program, ways, slots, n_slots }
+    }
+
+    /// Whether the next instruction is computed with this one.
+    pub fn has_beside(&self, i: usize) -> bool {
+        self.ways.get(i + 1) == Some(&Way::Beside)
     }
 
     /// The two factors of a product.
@@ -75,22 +88,35 @@ fn is_fixed(instr: &Instr, operands: &[Access], is_fixed: &dyn Fn(u32) -> bool) 
     }
 }
 
+fn is_pair(a: &Instr, b: &Instr) -> bool {
+    matches!((a, b), (Instr::Unary(Unary::Softplus, x), Instr::Unary(Unary::Sigmoid, y)) if x == y)
+}
+
+/// Puts the sigmoid of a value right behind its softplus.
+fn with_pairs(program: &Program) -> Program {
+    let instrs = &program.instrs;
+    let place = |i: usize| {
+        let other = instrs.iter().position(|other| is_pair(other, &instrs[i]) || is_pair(&instrs[i], other));
+        (other.map_or(i, |other| other.min(i)), matches!(instrs[i], Instr::Unary(Unary::Sigmoid, _)))
+    };
+    let mut order: Vec<usize> = (0..instrs.len()).collect();
+    order.sort_by_key(|i| place(*i));
+    let mut moved = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(to, from)| moved[*from] = to as u32);
+    let at = |j: u32| moved[j as usize];
+    Program {
+        instrs: order.iter().map(|i| with_arguments(&instrs[*i], at)).collect(),
+        roots: program.roots.iter().map(|root| at(*root)).collect(),
+    }
+}
+
 /// x / y with a fixed y is x · (1 / y): a division of lanes takes as long as four products.
 fn with_reciprocals(program: &Program, operands: &[Access]) -> Program {
     let mut instrs: Vec<Instr> = Vec::new();
     let mut fixed: Vec<bool> = Vec::new();
     let mut moved: Vec<u32> = Vec::new();
     for instr in &program.instrs {
-        let at = |j: u32| moved[j as usize];
-        let next = match *instr {
-            Instr::Unary(f, x) => Instr::Unary(f, at(x)),
-            Instr::Binary(f, a, b) => Instr::Binary(f, at(a), at(b)),
-            Instr::Select(c, a, b) => Instr::Select(at(c), at(a), at(b)),
-            Instr::Input(_) | Instr::Core(_) | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => {
-                *instr
-            }
-        };
-        let next = match next {
+        let next = match with_arguments(instr, |j| moved[j as usize]) {
             Instr::Binary(Binary::Div, a, b) if fixed[b as usize] && !fixed[a as usize] => {
                 let one = instrs.len() as u32;
                 instrs.extend([Instr::Const(1.0f64.to_bits()), Instr::Binary(Binary::Div, one, b)]);
@@ -104,6 +130,16 @@ fn with_reciprocals(program: &Program, operands: &[Access]) -> Program {
         instrs.push(next);
     }
     Program { instrs, roots: program.roots.iter().map(|root| moved[*root as usize]).collect() }
+}
+
+/// The instruction with its arguments at other places.
+fn with_arguments(instr: &Instr, at: impl Fn(u32) -> u32) -> Instr {
+    match *instr {
+        Instr::Unary(f, x) => Instr::Unary(f, at(x)),
+        Instr::Binary(f, a, b) => Instr::Binary(f, at(a), at(b)),
+        Instr::Select(c, a, b) => Instr::Select(at(c), at(a), at(b)),
+        Instr::Input(_) | Instr::Core(_) | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => *instr,
+    }
 }
 
 fn join_products(program: &Program, ways: &mut [Way]) {

@@ -5,7 +5,7 @@ use super::access::Access;
 use super::lower::{Lowered, Way};
 use super::memory::Memory;
 use crate::error::Result;
-use crate::expr::{Binary, Env, Instr, LANES, Lanes};
+use crate::expr::{Binary, Env, Instr, LANES, Lanes, fast};
 use crate::plan::Stage;
 
 /// The kernel's values for a chunk of elements; the second only where it gives two for each.
@@ -24,6 +24,8 @@ pub struct Tape {
     registers: Vec<Box<Lanes>>,
     /// What is being computed, before it becomes a register: its arguments may end where it begins.
     next: Box<Lanes>,
+    /// The same of what is computed with it.
+    beside: Box<Lanes>,
     /// For each operand that repeats: one period, and on until `LANES` elements follow any place in it.
     periods: Vec<Vec<f32>>,
 }
@@ -34,9 +36,10 @@ impl Tape {
             (0..stage.operands.len()).map(|k| Access::new(&stage.domain, &stage.operands, k, cells)).collect();
         let code = Lowered::new(&stage.program, &operands, memory);
         let registers = vec![Box::new([0.0; LANES]); code.n_slots];
-        let (next, periods) = (Box::new([0.0; LANES]), vec![Vec::new(); operands.len()]);
+        let [next, beside] = [(); 2].map(|()| Box::new([0.0; LANES]));
+        let periods = vec![Vec::new(); operands.len()];
         let is_identity = stage.program.is_identity();
-        let mut tape = Tape { size: stage.domain.size(), operands, code, is_identity, registers, next, periods };
+        let mut tape = Tape { size: stage.domain.size(), operands, code, is_identity, registers, next, beside, periods };
         tape.operands.iter_mut().try_for_each(|operand| operand.seek(0, memory))?;
         Ok(tape)
     }
@@ -85,10 +88,10 @@ impl Tape {
     #[inline(never)] // it is large, and called for many elements at a time
     pub fn step(&mut self, env: &Env, memory: &Memory, start: usize, n: usize, core: Cores) {
         let is_full = n == LANES;
-        let Tape { operands, code, registers, next, periods, .. } = self;
+        let Tape { operands, code, registers, next, beside, periods, .. } = self;
         for (i, instr) in code.program.instrs.iter().enumerate() {
             match code.ways[i] {
-                Way::Fixed | Way::Periodic(_) | Way::Product => continue,
+                Way::Fixed | Way::Periodic(_) | Way::Product | Way::Beside => continue,
                 Way::Slice(_) | Way::Core(_) if is_full => continue,
                 Way::Slice(_) | Way::Core(_) | Way::Computed => {}
             }
@@ -100,6 +103,11 @@ impl Tape {
                 Instr::Position => {
                     for (j, y) in next.iter_mut().enumerate() {
                         *y = (start + j) as f32;
+                    }
+                }
+                Instr::Unary(_, x) if code.has_beside(i) => {
+                    for ((softplus, sigmoid), x) in next.iter_mut().zip(&mut beside[..]).zip(source.get(*x)) {
+                        [*softplus, *sigmoid] = fast::softplus_and_sigmoid(*x);
                     }
                 }
                 Instr::Unary(f, x) => f.f32_lanes(source.get(*x), &mut next[..]),
@@ -114,6 +122,9 @@ impl Tape {
                 Instr::Const(_) | Instr::Control(_) => unreachable!("constants are fixed"),
             }
             std::mem::swap(&mut registers[code.slots[i]], next);
+            if code.has_beside(i) {
+                std::mem::swap(&mut registers[code.slots[i + 1]], beside);
+            }
         }
     }
 
@@ -122,7 +133,7 @@ impl Tape {
         let at = self.code.program.roots[r] as usize;
         match self.code.ways[at] {
             Way::Core(k) if n == LANES => core[k],
-            Way::Fixed | Way::Slice(_) | Way::Core(_) | Way::Computed | Way::Periodic(_) | Way::Product => {
+            Way::Fixed | Way::Slice(_) | Way::Core(_) | Way::Computed | Way::Periodic(_) | Way::Product | Way::Beside => {
                 &self.registers[self.code.slots[at]][..n]
             }
         }
@@ -185,7 +196,7 @@ impl<'a> Source<'a> {
                 let period = &self.periods[k];
                 &period[self.start % (period.len() - LANES)..]
             }
-            Way::Fixed | Way::Slice(_) | Way::Core(_) | Way::Computed | Way::Product => {
+            Way::Fixed | Way::Slice(_) | Way::Core(_) | Way::Computed | Way::Product | Way::Beside => {
                 &self.registers[self.code.slots[i as usize]][..]
             }
         };

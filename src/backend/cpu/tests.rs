@@ -157,7 +157,7 @@ fn noise_position_and_uniform_terms_equal_the_oracle() {
     }
 }
 
-/// Quotients by fixed terms, joined products, registers taken over: none changes more than the last bits.
+/// Quotients by fixed terms, joined products, pairs of functions, registers taken over: none changes more than the last bits.
 #[test]
 fn long_programs_equal_the_oracle_at_full_and_partial_chunks() {
     let (a, b, c) = (input(0), input(1), input(2));
@@ -171,6 +171,8 @@ fn long_programs_equal_the_oracle_at_full_and_partial_chunks() {
         &product * &product - &mean,
         &mean + &mean,
         (&a * &c + &b * &c).exp() / &mean.square().exp(),
+        mean.sigmoid() * &a - mean.softplus(),
+        (&b + &c).softplus() * (&b + &c).sigmoid(),
     ];
     let n = 2 * crate::expr::LANES + 77;
     let data = [values(n, 1), values(n, 2), values(n, 3)];
