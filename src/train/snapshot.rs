@@ -8,7 +8,7 @@ use crate::train::session::Session;
 /// How often a run takes a snapshot.
 const EVERY_MS: f64 = 10_000.0;
 
-/// The last good snapshot, and the memory of the next: a long run takes no more than its beginning.
+/// The last good snapshot, and the memory of the next: a long run takes no more than its beginning, which only touches what it writes.
 pub struct Snapshots {
     good: Snapshot,
     next: Snapshot,
@@ -24,14 +24,13 @@ struct Snapshot {
 impl Snapshots {
     /// The first one.
     pub async fn begin(session: &Session, names: &[&'static str], step: u64, position: Position) -> Result<Snapshots> {
-        let mut states = Vec::new();
-        let mut copies = Vec::new();
+        let (mut states, mut room) = (Vec::new(), Vec::new());
         for name in names {
             let values = session.read_state(name).await?;
-            copies.push((*name, values.clone()));
+            room.push((*name, Vec::with_capacity(values.len())));
             states.push((*name, values));
         }
-        let [good, next] = [states, copies].map(|states| Snapshot { step, position, states });
+        let [good, next] = [states, room].map(|states| Snapshot { step, position, states });
         Ok(Snapshots { good, next, taken_ms: session.now_ms() })
     }
 
@@ -44,6 +43,7 @@ impl Snapshots {
         let mut is_finite = true;
         for (name, values) in &mut self.next.states {
             let bytes = session.backend.read(&Role::State((*name).into())).await?;
+            values.resize(bytes.len() / size_of::<f32>(), 0.0);
             bytemuck::cast_slice_mut(values).copy_from_slice(&bytes);
             is_finite &= values.iter().all(|x| x.is_finite());
         }

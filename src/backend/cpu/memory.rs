@@ -68,7 +68,7 @@ pub struct Memory {
 #[derive(Debug)]
 struct Shared {
     cell: usize,
-    /// What plans take it for; unknown while the host wrote it before any plan was built.
+    /// What plans take it for; unknown while the host wrote it before any plan was built: a state is held as f32 until then, the rest as u8.
     dtype: Option<DType>,
 }
 
@@ -86,6 +86,7 @@ impl Memory {
                 return Err(Error::internal(message));
             }
             (Some(_), Some(_)) => {}
+            (None, Some(data)) if data.dtype() == buffer.dtype => {}
             (None, Some(data)) => *data = Data::decode(buffer.dtype, data.bytes()),
             (_, empty @ None) => *empty = Some(Data::zeros(buffer.dtype, buffer.size)),
         }
@@ -110,7 +111,7 @@ impl Memory {
     /// Creates or replaces a shared buffer.
     pub fn write(&mut self, role: &Role, bytes: &[u8]) {
         let cell = self.share(role);
-        let dtype = self.shared[role].dtype.unwrap_or(DType::U8);
+        let dtype = self.shared[role].dtype.unwrap_or(if matches!(role, Role::State(_)) { DType::F32 } else { DType::U8 });
         let words_of_old = self.cells[cell].as_mut().filter(|data| data.bytes().len() == bytes.len());
         match words_of_old {
             Some(Data::F32(v)) => bytemuck::cast_slice_mut(v).copy_from_slice(bytes),

@@ -236,8 +236,8 @@ fn buffers_are_shared_by_name_and_freed() {
     assert_eq!(cpu.live_buffers(), (2, 32));
     cpu.free(&w);
     assert!(cpu.run(b, &[Env::default()]).is_err(), "its state was freed");
-    cpu.write(&w, &[0; 16]).expect("states can be written");
-    assert!(cpu.run(b, &[Env::default()]).is_err(), "it was written without a type");
+    cpu.write(&w, &[0; 12]).expect("states can be written");
+    assert!(cpu.run(b, &[Env::default()]).is_err(), "it has three numbers");
     assert!(cpu.write(&Role::Slot, &[]).is_err());
     cpu.free(&w);
     let live = cpu.live_buffers();
