@@ -23,28 +23,33 @@ const ENTRIES = ["index", "core", "worker", "sprites", "latents/index", "measure
 /** src/ → build/wasm: the optimised core, whole and in parts, with relaxed SIMD and without, and its JavaScript glue. Redone only where the compiler's output or the means are new. */
 export async function buildWasm() {
   say("compiling the core to WebAssembly");
-  run("cargo", ["build", "--locked", "--lib", "--release", "--target", "wasm32-unknown-unknown"]);
+  // With its relocations the linker tells which code names which constant: that is how they are shared out among the parts.
+  run("cargo", ["rustc", "--locked", "--lib", "--release", "--target", "wasm32-unknown-unknown", "--", "-C", "link-arg=--emit-relocs"]);
   const { target_directory } = JSON.parse(output("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"]));
   const compiled = join(target_directory, "wasm32-unknown-unknown/release/reparam.wasm");
   const mark = path("build/wasm/source.sha256");
-  const means = ["Cargo.lock", "tools/src/split.rs", "scripts/build.mjs", "scripts/fuse.mjs", "scripts/split/device.mjs", "scripts/split/plain.mjs"];
+  const tools = ["", "split/"].flatMap((folder) => readdirSync(path("tools/src", folder)).filter((name) => name.endsWith(".rs")).map((name) => `tools/src/${folder}${name}`));
+  const means = ["Cargo.lock", ...tools, "scripts/build.mjs", "scripts/fuse.mjs", "scripts/split/device.mjs", "scripts/split/plain.mjs"];
   const source = [compiled, ...means.map((name) => path(name))].reduce((hash, file) => hash.update(readFileSync(file)), createHash("sha256")).digest("hex");
   if (existsSync(mark) && readFileSync(mark, "utf8") === source) return;
   rmSync(path("build/wasm"), { recursive: true, force: true });
   say("binding and optimising it");
   const file = (name) => path("build/wasm", name);
   const tool = (...args) => run("cargo", ["run", "-q", "--locked", "-p", "tools", "--", ...args]);
-  const optimise = (name, ...args) => run(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), ...args, file(name), "-o", file(name)]);
-  tool("bindgen", "--target", "web", "--out-dir", path("build/wasm"), "--out-name", "reparam", "--remove-producers-section", compiled);
-  optimise(WASM, "--debuginfo", `--no-inline=${FUSED}`, "-O3");
+  const wasmOpt = (...args) => run(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), ...args]);
+  const optimise = (name, ...args) => wasmOpt("--debuginfo", `--no-inline=${FUSED}`, "-O3", ...args, file(name), "-o", file(name));
+  tool("bindgen", "--no-demangle", "--target", "web", "--out-dir", path("build/wasm"), "--out-name", "reparam", "--remove-producers-section", compiled);
+  tool("shorten", file(WASM), file("reparam.js"));
   say("cutting it in parts");
   const [marked, places] = [file("marked.wasm"), file("homes")];
   tool("instrument", file(WASM), marked);
   writeFileSync(places, await homes(await import(pathToFileURL(file("reparam.js"))), readFileSync(marked)));
-  tool("split", file(WASM), places, ...[FIRST, ...OTHERS].map(file));
-  for (const plain of [WASM, FIRST]) {
-    writeFused(file(plain), file(RELAXED[plain]));
-    optimise(plain, "--strip-debug");
+  tool("split", file(WASM), compiled, places, ...[FIRST, ...OTHERS].map(file));
+  optimise(WASM);
+  for (const name of [FIRST, ...OTHERS]) optimise(name, "--one-caller-inline-max-function-size=0"); // code in one piece packs worse
+  for (const name of [WASM, FIRST, ...OTHERS]) {
+    if (name in RELAXED) writeFused(file(name), file(RELAXED[name]));
+    wasmOpt("--strip-debug", "--strip-producers", file(name), "-o", file(name));
   }
   for (const made of [marked, places]) rmSync(made);
   writeFileSync(mark, source);

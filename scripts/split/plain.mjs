@@ -1,22 +1,36 @@
 /**
  * What most pages do with the core, done once: models of dense layers and of convolutions, trained, evaluated, encoded, decoded and sampled,
- * on both backends. The functions that it enters on the CPU make the first part of the core, those that it enters on WebGPU alone the second.
+ * on both backends. The code that it runs on the CPU makes the first part of the core, what it runs on WebGPU alone the second.
  */
 import { Failure } from "../run.mjs";
 import { device } from "./device.mjs";
 
-const IMAGE = { kind: "image", height: 28, width: 28, channels: 1 };
-const COLOUR = { kind: "image", height: 32, width: 32, channels: 3 };
+const image = (side, channels = 1) => ({ kind: "image", height: side, width: side, channels });
+const IMAGE = image(28);
 const VECTOR = { kind: "vector", size: 6 };
 const LATENT = { kind: "gaussian", size: 4 };
 const MLP = { kind: "mlp", hidden: [24] };
 const CONV = { kind: "conv", channels: [8, 16] };
+const BERNOULLI = { kind: "bernoulli" };
+const GAUSSIAN = { kind: "gaussian" };
 
 const MODELS = [
-  { input: IMAGE, encoder: MLP, likelihood: { kind: "bernoulli" } },
-  { input: IMAGE, encoder: { ...CONV, hidden: [32] }, decoder: { ...CONV, hidden: [32] }, likelihood: { kind: "bernoulli" }, objective: { kind: "elbo", beta: 2 } },
-  { input: COLOUR, encoder: CONV, likelihood: { kind: "gaussian" }, seed: 1 },
+  { input: IMAGE, encoder: MLP, likelihood: BERNOULLI },
+  { input: IMAGE, encoder: { ...CONV, hidden: [32] }, decoder: { ...CONV, hidden: [32] }, likelihood: BERNOULLI, objective: { kind: "elbo", beta: 2 } },
+  { input: image(32, 3), encoder: CONV, likelihood: GAUSSIAN, seed: 1 },
   { input: VECTOR, encoder: { ...MLP, activation: "tanh" }, likelihood: { kind: "gaussian", sigma: 0.5 } },
+];
+
+/** More of them, for code that depends on sizes: the usual ones, odd ones and small ones. `n`: how many examples there are, 96 unless said. */
+const SIZES = [
+  { input: IMAGE, encoder: { kind: "mlp", hidden: [400] }, latent: { kind: "gaussian", size: 20 }, likelihood: BERNOULLI, n: 211 },
+  { input: IMAGE, encoder: { kind: "conv", channels: [32, 64], hidden: [16], activation: "relu" }, latent: { kind: "gaussian", size: 2 }, likelihood: BERNOULLI, n: 32 },
+  { input: image(64), encoder: { kind: "conv", channels: [32, 32, 64, 64], hidden: [256] }, latent: { kind: "gaussian", size: 10 }, likelihood: BERNOULLI, n: 17 },
+  { input: image(8), encoder: { kind: "mlp", hidden: [32] }, latent: { kind: "gaussian", size: 2 }, likelihood: BERNOULLI, n: 32 },
+  { input: image(8), encoder: { kind: "conv", channels: [8, 8] }, latent: { kind: "gaussian", size: 2 }, likelihood: GAUSSIAN, objective: { kind: "elbo", beta: 4 } },
+  { input: { kind: "image", height: 17, width: 23, channels: 2 }, encoder: { kind: "conv", channels: [5, 11, 7], hidden: [9] }, likelihood: BERNOULLI, n: 29 },
+  { input: { ...VECTOR, size: 13 }, encoder: { kind: "mlp", hidden: [100, 50, 30], activation: "relu" }, likelihood: GAUSSIAN, n: 2100 },
+  ...["silu", "gelu", "elu"].map((activation) => ({ input: VECTOR, encoder: { kind: "mlp", hidden: [20, 10], activation }, likelihood: GAUSSIAN })),
 ];
 
 /** The parts of the core: what plain models run on the CPU, what they run on WebGPU beside that, and everything else. */
@@ -32,11 +46,13 @@ export async function homes(glue, core) {
   const now = performance.now;
   let [ms, calls] = [0, 0];
   performance.now = () => (ms += 6000);
-  for (const backend of ["cpu", "auto"]) await useAll(glue, backend, device());
+  await useAll(glue, SIZES, "cpu", device());
+  for (const backend of ["cpu", "auto"]) await useAll(glue, MODELS, backend, device());
   const byCpu = marks();
   performance.now = () => (ms += 1 / ++calls);
+  await useAll(glue, SIZES, "webgpu", device("hardware"));
   for (const kind of ["hardware", "software"])
-    for (const backend of ["webgpu", "auto"]) for (const layout of [undefined, "reg-8x8"]) await useAll(glue, backend, device(kind), layout);
+    for (const backend of ["webgpu", "auto"]) for (const layout of [undefined, "reg-8x8"]) await useAll(glue, MODELS, backend, device(kind), layout);
   performance.now = now;
   return marks().map((isEntered, k) => (byCpu[k] ? FIRST : isEntered ? GPU : REST));
 }
@@ -55,26 +71,28 @@ function loadParts(glue) {
 }
 
 /** `layout`: of products, where one is remembered of the adapter. */
-async function useAll(glue, backend, restore, layout) {
-  for (const model of MODELS) await use(glue, { ...model, latent: LATENT, backend }, layout);
+async function useAll(glue, models, backend, restore, layout) {
+  for (const { n, ...model } of models) await use(glue, { latent: LATENT, ...model, backend }, n, layout);
   restore();
 }
 
-async function use(glue, options, layout) {
+async function use(glue, options, n = 96, layout) {
   glue.check(options);
   await refused(async () => glue.check({ ...options, latent: {} }));
   await refused(async () => glue.check({ ...options, latent: { kind: "gaussian", size: 0.5 } }));
   await refused(async () => glue.check({ ...options, other: 1 }));
   const core = await glue.Core.create(options);
+  core.info();
   if (layout) core.recall(layout);
-  const [train, held] = [examples(options.input, 96), examples(options.input, 40)];
+  const [train, held] = [examples(options.input, n), examples(options.input, 40)];
   const settings = { learningRate: 1e-3, optimizer: { kind: "adamw", weightDecay: 0.01 }, warmupSteps: 2, schedule: "cosine", clipNorm: 5 };
-  for (const options of [{ epochs: 2 }, { steps: 3, logEvery: 1, ...settings }]) {
+  for (const options of [{ epochs: 2 }, { steps: 12, batchSize: 19, logEvery: 5, ...settings }]) {
     await core.begin(train, { batchSize: 32, ...options }, held);
-    while (!(await core.advance(5)).done) core.set({});
+    for (let ms = 5; !(await core.advance(ms)).done; ms *= 1e3) core.set({ beta: 1.5 });
     await core.end();
   }
   await core.begin(train, { epochs: 1 }, undefined); // and breaks off
+  core.info();
   await core.end();
   await refused(() => core.begin(train, { steps: -1 }, undefined));
   await refused(() => core.begin({ values: train.values, shape: [1] }, { steps: 1 }, undefined));
@@ -82,17 +100,19 @@ async function use(glue, options, layout) {
   await refused(() => core.decode(new Float32Array(3), [1, 3], {}));
   await refused(() => core.sample(-1, {}));
   if (train.values instanceof Float32Array) await diverge(core, train);
-  await core.evaluate(held, {});
+  for (const examples of [held, train]) await core.evaluate(examples, {});
   const { mean, shape } = await core.encode(held);
   await core.decode(mean, shape, {});
   await core.decode(mean.subarray(0, shape[1]), [1, shape[1]], {});
   await core.reconstruct(held);
   await core.sample(1, {});
   await core.sample(64, { seed: 3, temperature: 0.8 });
+  await core.sample(100, {});
   core.info();
   core.step();
   await core.save(); // what was trained must not need the network
   core.dispose();
+  core.free();
 }
 
 /** Errors are plain use too: what tells of one must not have to be fetched. */

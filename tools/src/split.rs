@@ -3,19 +3,32 @@
 //!
 //! A function of another part leaves a short one of its own type in the first, which has that part loaded and calls it through the table of
 //! functions; a part imports memory, tables, globals and functions of the first. What belongs where is found by running: `instrument` makes
-//! a core that marks every function it enters.
+//! a core that marks every point that it passes, and code of a function that was not come by goes to another part as a function of its own
+//! (`outline`). A constant comes with the part whose code can come by its address, as the linker knows it (`links`, `data`).
 
-use std::collections::{BTreeSet, HashMap};
+mod data;
+mod links;
+mod live;
+mod outline;
+mod points;
+mod scan;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-use walrus::ir::{self, MemArg, StoreKind, UnaryOp, Value, Visitor};
+use walrus::ir::{self, UnaryOp, Value, Visitor};
 use walrus::{
     ConstExpr, ElementItems, ElementKind, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId, GlobalKind, ImportKind,
-    ImportedFunction, Module, ModuleConfig, TableId, TypeId, ValType,
+    ImportedFunction, Module, TableId, TypeId, ValType,
 };
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+use crate::Result;
+use links::{Links, Symbol, Uses};
+use outline::{Registers, outline};
+pub use points::instrument;
+use points::points;
+use scan::Levels;
 
 const PAGE: u64 = 1 << 16;
 /// What the parts import from.
@@ -23,56 +36,64 @@ const FIRST: &str = "first";
 /// The export of the core that fetches a part, by its number, and instantiates it.
 const LOAD: &str = "load_part";
 
-/// The core with a byte for each of its functions, in their order, at `marks` of its memory; it is 1 once the function has been entered.
-pub fn instrument(core: &Path, to: &Path) -> Result<()> {
-    let mut module = Module::from_file(core)?;
-    let memory = module.get_memory_id()?;
-    let functions = local_functions(&module);
-    let marks = module.memories.get(memory).initial * PAGE;
-    module.memories.get_mut(memory).initial += (functions.len() as u64).div_ceil(PAGE);
-    for (k, id) in functions.iter().enumerate() {
-        let arg = MemArg { align: 1, offset: marks + k as u64 };
-        let body = module.funcs.get_mut(*id).kind.unwrap_local_mut().builder_mut();
-        let mut body = body.func_body();
-        body.const_at(0, Value::I32(0)).const_at(1, Value::I32(1)).store_at(2, memory, StoreKind::I32_8 { atomic: false }, arg);
+/// Writes the parts of the core. `linked`: the file that it was made of, with the linker's relocations. `homes`: a byte for each point of its
+/// functions, the number of the part that it belongs to; the first is 0.
+pub fn split(core: &Path, linked: &Path, homes: &Path, paths: &[&Path]) -> Result<()> {
+    let homes = fs::read(homes)?;
+    if homes.iter().any(|home| usize::from(*home) >= paths.len()) {
+        return Err(format!("homes beyond {} parts", paths.len()).into());
     }
-    for (name, value) in [("marks", marks), ("marks_end", marks + functions.len() as u64)] {
-        let global = module.globals.add_local(ValType::I32, false, false, ConstExpr::Value(Value::I32(value as i32)));
-        module.exports.add(name, global);
+    let links = Links::read(linked)?;
+    let (mut first, homes_of) = outlined(core, &homes)?;
+    let plan = Plan::new(&first, &homes_of, &links, paths.len())?;
+    make_first(&mut first, &plan)?;
+    let mut modules = vec![first];
+    for part in &plan.parts {
+        let (mut module, _) = outlined(core, &homes)?;
+        make_part(&mut module, part, &plan.exported)?;
+        modules.push(module);
     }
-    Ok(module.emit_wasm_file(to)?)
-}
-
-/// Writes the parts of the core. `homes`: a byte for each function, the number of the part that it belongs to; the first is 0.
-pub fn split(core: &Path, homes: &Path, parts: &[&Path]) -> Result<()> {
-    let mut homes = fs::read(homes)?;
-    let mut module = Module::from_file(core)?;
-    let functions = local_functions(&module);
-    if functions.len() != homes.len() || homes.iter().any(|home| usize::from(*home) >= parts.len()) {
-        return Err(format!("{} homes in {} parts for {} functions", homes.len(), parts.len(), functions.len()).into());
-    }
-    let mut homes: HashMap<FunctionId, u8> = functions.iter().copied().zip(homes.drain(..)).collect();
-    keep_containers(&module, &mut homes);
-    let plan = Plan::new(&module, &homes, parts.len())?;
-    make_first(&mut module, &plan)?;
-    module.emit_wasm_file(parts[0])?;
-    for (part, path) in plan.parts.iter().zip(&parts[1..]) {
-        let mut module = ModuleConfig::new().generate_name_section(false).parse_file(core)?;
-        make_part(&mut module, part)?;
+    data::share_out(&links, &mut modules, &plan.reached)?;
+    for (mut module, path) in modules.into_iter().zip(paths) {
         module.emit_wasm_file(path)?;
     }
     Ok(())
 }
 
-/// How much of a container, a sort or the allocator runs depends on sizes alone: what one that ran calls of its own kind goes with it.
-fn keep_containers(module: &Module, homes: &mut HashMap<FunctionId, u8>) {
-    let is_container = |id: &FunctionId| module.funcs.get(*id).name.as_deref().is_some_and(is_container);
+/// A copy of the core in which each function is of one part, and its home.
+fn outlined(core: &Path, homes: &[u8]) -> Result<(Module, HashMap<FunctionId, u8>)> {
+    let mut module = Module::from_file(core)?;
+    let mut homes = homes.iter().copied();
+    let mut levels: Vec<(FunctionId, Levels)> = Vec::new();
+    for id in local_functions(&module) {
+        let of_point = points(module.funcs.get(id).kind.unwrap_local()).into_iter();
+        let of_point: Option<Vec<_>> = of_point.map(|point| Some((point, homes.next()?))).collect();
+        levels.push((id, of_point.ok_or("fewer homes than points")?.into_iter().collect()));
+    }
+    if homes.next().is_some() {
+        return Err("more homes than points".into());
+    }
+    let begins = |(id, levels): &(FunctionId, Levels)| (*id, levels[&(module.funcs.get(*id).kind.unwrap_local().entry_block(), 0)]);
+    let mut homes: HashMap<FunctionId, u8> = levels.iter().map(begins).collect();
+    keep_together(&module, &mut homes);
+    let mut registers = Registers::default();
+    for (id, levels) in levels {
+        if !is_whole(&module, id) {
+            homes.extend(outline(&mut module, id, homes[&id], levels, &mut registers));
+        }
+    }
+    Ok((module, homes))
+}
+
+/// What the allocator and the loading of parts run depends on sizes and on the network alone: what one of their functions that ran calls of its
+/// own kind goes with it.
+fn keep_together(module: &Module, homes: &mut HashMap<FunctionId, u8>) {
     for home in 0..=homes.values().copied().max().unwrap_or(0) {
         let mut callers: Vec<FunctionId> =
-            homes.iter().filter(|(id, at)| **at == home && is_container(id)).map(|(id, _)| *id).collect();
+            homes.iter().filter(|(id, at)| **at == home && is_kept(module, **id)).map(|(id, _)| *id).collect();
         while let Some(caller) = callers.pop() {
             for id in called_by(module, caller) {
-                if is_container(&id) && homes.get(&id).is_some_and(|at| *at > home) {
+                if is_kept(module, id) && homes.get(&id).is_some_and(|at| *at > home) {
                     homes.insert(id, home);
                     callers.push(id);
                 }
@@ -81,20 +102,23 @@ fn keep_containers(module: &Module, homes: &mut HashMap<FunctionId, u8>) {
     }
 }
 
-fn is_container(name: &str) -> bool {
-    const HOMES: [&str; 7] = [
-        "alloc::collections",
-        "alloc::raw_vec",
-        "alloc::vec",
-        "core::slice::sort",
-        "hashbrown::",
-        "dlmalloc::",
-        "compiler_builtins::",
-    ];
-    let is_crate_hash = |part: &&str| !(part.len() == 16 && part.bytes().all(|b| b.is_ascii_hexdigit()));
-    let plain: String = name.split(['[', ']']).filter(is_crate_hash).collect();
-    let plain = plain.trim_start_matches(['<', '&']).trim_start_matches("mut ");
-    HOMES.iter().any(|home| plain.starts_with(home))
+/// Whether a function is of one part altogether: beside those that are kept, what computes, which stays as it is compiled, and of which sizes
+/// alone tell what runs.
+fn is_whole(module: &Module, id: FunctionId) -> bool {
+    is_kept(module, id) || is_any(module, id, &["reparam::backend::cpu", "reparam::rng"])
+}
+
+/// The loading of a part must not come upon the allocator half done, nor upon itself.
+fn is_kept(module: &Module, id: FunctionId) -> bool {
+    const KINDS: [&str; 8] =
+        ["dlmalloc", "raw_vec", "rdl_", "__rust_", "__wbindgen", "__externref", "compiler_builtins::mem", "load_part"];
+    is_any(module, id, &KINDS)
+}
+
+fn is_any(module: &Module, id: FunctionId, kinds: &[&str]) -> bool {
+    let Some(name) = module.funcs.get(id).name.as_deref() else { return true };
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    kinds.iter().any(|kind| name.contains(kind))
 }
 
 fn called_by(module: &Module, id: FunctionId) -> BTreeSet<FunctionId> {
@@ -117,8 +141,15 @@ fn all_functions(module: &Module) -> Vec<FunctionId> {
 struct Plan {
     /// All but the first.
     parts: Vec<Part>,
+    /// What the first exports to them, in order.
+    exported: Vec<usize>,
+    /// The slots of the table that the first fills, with its own functions or with what stands in for others.
+    slots: BTreeSet<u32>,
+    /// The constants that each part reads.
+    reached: Vec<HashSet<Symbol>>,
 }
 
+#[derive(Default)]
 struct Part {
     /// Where its functions begin in the table.
     first_slot: u64,
@@ -126,38 +157,107 @@ struct Part {
     called: Vec<usize>,
     /// What it calls elsewhere.
     calls: Vec<usize>,
+    /// Its functions that the core has in the table, by their slots.
+    slots: BTreeMap<u32, usize>,
 }
 
+/// A function of so many instructions is copied to the parts that call it: to name it would take as much.
+const SMALL: usize = 12;
+
 impl Plan {
-    fn new(module: &Module, homes: &HashMap<FunctionId, u8>, parts: usize) -> Result<Plan> {
+    fn new(module: &Module, homes: &HashMap<FunctionId, u8>, links: &Links, parts: usize) -> Result<Plan> {
         let table = table(module)?;
-        let places: HashMap<FunctionId, usize> = all_functions(module).into_iter().zip(0..).collect();
-        let home = |id: &FunctionId| homes.get(id).copied().unwrap_or(0); // the host's functions are of the first
+        let all = all_functions(module);
+        let places: HashMap<FunctionId, usize> = all.iter().copied().zip(0..).collect();
+        let home = |id: &FunctionId| usize::from(homes.get(id).copied().unwrap_or(0)); // the host's functions are of the first
+        let of_part = (0..parts).map(|part| with_small(module, homes, part)).collect::<Vec<_>>();
         let (mut called, mut calls) = (vec![BTreeSet::new(); parts], vec![BTreeSet::new(); parts]);
-        for (caller, at) in homes {
-            for id in called_by(module, *caller).into_iter().filter(|id| home(id) != *at) {
-                called[usize::from(home(&id))].insert(places[&id]);
-                calls[usize::from(*at)].insert(places[&id]);
+        for (part, functions) in of_part.iter().enumerate() {
+            for id in functions.iter().flat_map(|id| called_by(module, *id)).filter(|id| !functions.contains(id)) {
+                called[home(&id)].insert(places[&id]);
+                calls[part].insert(places[&id]);
             }
         }
-        let exported = module.exports.iter().filter_map(|export| match export.item {
-            ExportItem::Function(id) => Some(id),
-            _ => None,
-        });
-        let in_tables = module.elements.iter().flat_map(|element| match &element.items {
-            ElementItems::Functions(ids) => &ids[..],
-            ElementItems::Expressions(..) => &[],
-        });
-        for id in exported.chain(in_tables.copied()) {
-            called[usize::from(home(&id))].insert(places[&id]);
+        for export in module.exports.iter() {
+            if let ExportItem::Function(id) = export.item {
+                called[home(&id)].insert(places[&id]);
+            }
+        }
+        let uses: Vec<Uses> = of_part.iter().map(|functions| links.uses(module, functions)).collect();
+        let mut slots = BTreeSet::new();
+        let mut slots_of = vec![BTreeMap::new(); parts];
+        for (slot, id) in functions_in(module, table)? {
+            let home = home(&id);
+            slots_of[home].insert(slot, places[&id]);
+            if home == 0
+                || !links.is_slot(slot)
+                || uses.iter().enumerate().any(|(part, uses)| part != home && uses.slots.contains(&slot))
+            {
+                slots.insert(slot);
+                called[home].insert(places[&id]);
+            }
         }
         let mut slot = module.tables.get(table).initial;
-        let parts = called.into_iter().zip(calls).skip(1).map(|(called, calls)| {
+        let parts = called.into_iter().zip(calls).zip(slots_of).skip(1).map(|((called, calls), slots)| {
             let first_slot = slot;
             slot += called.len() as u64;
-            Part { first_slot, called: called.into_iter().collect(), calls: calls.into_iter().collect() }
+            Part { first_slot, called: called.into_iter().collect(), calls: calls.into_iter().collect(), slots }
         });
-        Ok(Plan { parts: parts.collect() })
+        let parts: Vec<Part> = parts.collect();
+        let exported =
+            parts.iter().flat_map(|part: &Part| part.calls.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
+        Ok(Plan { parts, exported, slots, reached: uses.into_iter().map(|uses| uses.symbols).collect() })
+    }
+}
+
+/// The functions of a part, and copies of small ones of the first that it calls.
+fn with_small(module: &Module, homes: &HashMap<FunctionId, u8>, part: usize) -> HashSet<FunctionId> {
+    let is_small = |id: &FunctionId| match &module.funcs.get(*id).kind {
+        FunctionKind::Local(function) => homes.get(id) == Some(&0) && function.size() <= SMALL as u64,
+        _ => false,
+    };
+    let mut queue: Vec<FunctionId> = homes.iter().filter(|(_, home)| usize::from(**home) == part).map(|(id, _)| *id).collect();
+    let mut functions: HashSet<FunctionId> = queue.iter().copied().collect();
+    while let Some(id) = queue.pop() {
+        let small = called_by(module, id).into_iter().filter(|id| is_small(id) && !functions.contains(id)).collect::<Vec<_>>();
+        functions.extend(&small);
+        queue.extend(small);
+    }
+    functions
+}
+
+/// The table of functions as it is filled, by its slots.
+fn functions_in(module: &Module, table: TableId) -> Result<BTreeMap<u32, FunctionId>> {
+    let mut filled = BTreeMap::new();
+    for element in module.elements.iter() {
+        match (&element.kind, &element.items) {
+            (ElementKind::Active { table: of, offset: ConstExpr::Value(Value::I32(from)) }, ElementItems::Functions(ids))
+                if *of == table =>
+            {
+                filled.extend((*from as u32..).zip(ids.iter().copied()));
+            }
+            _ => return Err("the core has functions in no table of functions, or at no place that is a number".into()),
+        }
+    }
+    Ok(filled)
+}
+
+/// Fills the table, in place of what filled it before.
+fn fill(module: &mut Module, table: TableId, functions: impl IntoIterator<Item = (u32, FunctionId)>) {
+    let elements: Vec<_> = module.elements.iter().map(|element| element.id()).collect();
+    elements.into_iter().for_each(|id| module.elements.delete(id));
+    module.tables.get_mut(table).elem_segments.clear();
+    let mut runs: Vec<(u32, Vec<FunctionId>)> = Vec::new();
+    for (slot, id) in functions {
+        match runs.last_mut() {
+            Some((from, run)) if *from + run.len() as u32 == slot => run.push(id),
+            _ => runs.push((slot, vec![id])),
+        }
+    }
+    for (from, run) in runs {
+        let offset = ConstExpr::Value(Value::I32(from as i32));
+        let element = module.elements.add(ElementKind::Active { table, offset }, ElementItems::Functions(run));
+        module.tables.get_mut(table).elem_segments.insert(element);
     }
 }
 
@@ -177,8 +277,10 @@ fn table(module: &Module) -> Result<TableId> {
 }
 
 /// Names under which the first exports what the parts import, beside its memory, which has one already.
-fn function_name(place: usize) -> String {
-    format!("_{place:x}")
+fn function_name(k: usize) -> String {
+    let digits = [k / 36 / 36 % 36, k / 36 % 36, k % 36].into_iter().skip_while(|digit| *digit == 0);
+    let name: String = digits.filter_map(|digit| char::from_digit(digit as u32, 36)).collect();
+    if name.is_empty() { "0".into() } else { name }
 }
 
 fn global_name(k: usize) -> String {
@@ -205,13 +307,15 @@ fn make_first(module: &mut Module, plan: &Plan) -> Result<()> {
             module.funcs.get_mut(all[*place]).kind = FunctionKind::Local(stand_in);
         }
     }
+    let kept = functions_in(module, table)?.into_iter().filter(|(slot, _)| plan.slots.contains(slot));
+    fill(module, table, kept);
     let slots = plan.parts.iter().map(|part| part.called.len() as u64).sum::<u64>();
     let functions = module.tables.get_mut(table);
     functions.initial += slots;
     functions.maximum = functions.maximum.map(|n| n + slots);
 
-    for place in plan.parts.iter().flat_map(|part| &part.calls).collect::<BTreeSet<_>>() {
-        module.exports.add(&function_name(*place), all[*place]);
+    for (k, place) in plan.exported.iter().enumerate() {
+        module.exports.add(&function_name(k), all[*place]);
     }
     for (k, id) in globals.into_iter().enumerate() {
         module.exports.add(&global_name(k), id);
@@ -251,7 +355,7 @@ fn stand_in(module: &mut Module, ty: TypeId, ensure: FunctionId, table: TableId,
     builder.local_func(args)
 }
 
-fn make_part(module: &mut Module, part: &Part) -> Result<()> {
+fn make_part(module: &mut Module, part: &Part, exported: &[usize]) -> Result<()> {
     let all = all_functions(module);
     let table = table(module)?;
     let memory = module.get_memory_id()?;
@@ -259,18 +363,16 @@ fn make_part(module: &mut Module, part: &Part) -> Result<()> {
     let exports: Vec<_> = module.exports.iter().map(|export| export.id()).collect();
     exports.into_iter().for_each(|id| module.exports.delete(id));
     module.start = None;
-    let elements: Vec<_> = module.elements.iter().map(|element| element.id()).collect();
-    elements.into_iter().for_each(|id| module.elements.delete(id));
     let data: Vec<_> = module.data.iter().map(|data| data.id()).collect();
     data.into_iter().for_each(|id| module.data.delete(id));
 
     for place in &part.calls {
-        let id = all[*place];
+        let (k, id) = (exported.partition_point(|other| other < place), all[*place]);
         let ty = module.funcs.get(id).ty();
         if let FunctionKind::Import(host) = &module.funcs.get(id).kind {
             module.imports.delete(host.import);
         }
-        let import = module.imports.add(FIRST, &function_name(*place), id);
+        let import = module.imports.add(FIRST, &function_name(k), id);
         module.funcs.get_mut(id).kind = FunctionKind::Import(ImportedFunction { import, ty });
     }
     let import = module.imports.add(FIRST, &memory_name, memory);
@@ -287,12 +389,10 @@ fn make_part(module: &mut Module, part: &Part) -> Result<()> {
         let import = module.imports.add(FIRST, &table_name(k), ImportKind::Table(id));
         let shared = module.tables.get_mut(id);
         (shared.import, shared.maximum) = (Some(import), None);
-        shared.elem_segments.clear();
     }
-    let slots = part.called.iter().map(|place| all[*place]).collect();
-    let offset = ConstExpr::Value(Value::I32(part.first_slot as i32));
-    let element = module.elements.add(ElementKind::Active { table, offset }, ElementItems::Functions(slots));
-    module.tables.get_mut(table).elem_segments.insert(element);
+    let called = (part.first_slot as u32..).zip(&part.called);
+    let slots = part.slots.iter().map(|(slot, place)| (*slot, place)).chain(called).map(|(slot, place)| (slot, all[*place]));
+    fill(module, table, slots.collect::<Vec<_>>());
     walrus::passes::gc::run(module);
     Ok(())
 }
