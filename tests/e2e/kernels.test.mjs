@@ -77,7 +77,7 @@ test("tuning that is asked for is remembered, and not repeated where something i
   }, STORE);
   assert.deepEqual([first.before.from, first.after.from], ["table", "tuned"]);
   assert.equal(stored, first.after.products);
-  assert.match(first.after.key, /^0\.1\.0\|1\|google\|swiftshader\|/);
+  assert.match(first.after.key, /^0\.1\.0\|2\|google\|swiftshader\|/);
   assert.deepEqual(second.before, { ...first.after, from: "remembered" });
   assert.deepEqual(second.after, second.before);
   assert.deepEqual([off.after.from, off.after.products], ["table", "reg-16x16"]);
