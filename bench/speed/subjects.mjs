@@ -9,7 +9,7 @@ import { layers } from "./nets.js";
 /** `eighth`: nets on which an eighth of the batch is run and its time multiplied, as a whole batch takes most of a minute. */
 export const SUBJECTS = {
   "reparam cpu": { library: "reparam", backend: "cpu" },
-  "reparam webgpu": { library: "reparam", backend: "webgpu", eighth: ["dsprites", "keras"] },
+  "reparam webgpu": { library: "reparam", backend: "webgpu" },
   "jax-js webgpu": { library: "jax", backend: "webgpu", eighth: ["dsprites", "keras"] },
   "tfjs webgpu": { library: "tfjs-webgpu", backend: "webgpu", eighth: ["dsprites", "keras"] },
   "jax-js wasm": { library: "jax", backend: "wasm", eighth: ["dsprites", "keras"] },
