@@ -21,6 +21,18 @@ pub enum Instr {
     Select(u32, u32, u32),
 }
 
+impl Instr {
+    /// The same of what stands at other places.
+    pub fn with_arguments(self, at: impl Fn(u32) -> u32) -> Instr {
+        match self {
+            Instr::Unary(f, x) => Instr::Unary(f, at(x)),
+            Instr::Binary(f, a, b) => Instr::Binary(f, at(a), at(b)),
+            Instr::Select(c, a, b) => Instr::Select(at(c), at(a), at(b)),
+            Instr::Input(_) | Instr::Core(_) | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => self,
+        }
+    }
+}
+
 /// Instruction i may use the results of instructions before it; `roots` are the results.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Program {

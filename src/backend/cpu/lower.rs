@@ -105,7 +105,7 @@ fn with_pairs(program: &Program) -> Program {
     order.iter().enumerate().for_each(|(to, from)| moved[*from] = to as u32);
     let at = |j: u32| moved[j as usize];
     Program {
-        instrs: order.iter().map(|i| with_arguments(&instrs[*i], at)).collect(),
+        instrs: order.iter().map(|i| instrs[*i].with_arguments(at)).collect(),
         roots: program.roots.iter().map(|root| at(*root)).collect(),
     }
 }
@@ -116,7 +116,7 @@ fn with_reciprocals(program: &Program, operands: &[Access]) -> Program {
     let mut fixed: Vec<bool> = Vec::new();
     let mut moved: Vec<u32> = Vec::new();
     for instr in &program.instrs {
-        let next = match with_arguments(instr, |j| moved[j as usize]) {
+        let next = match instr.with_arguments(|j| moved[j as usize]) {
             Instr::Binary(Binary::Div, a, b) if fixed[b as usize] && !fixed[a as usize] => {
                 let one = instrs.len() as u32;
                 instrs.extend([Instr::Const(1.0f64.to_bits()), Instr::Binary(Binary::Div, one, b)]);
@@ -130,16 +130,6 @@ fn with_reciprocals(program: &Program, operands: &[Access]) -> Program {
         instrs.push(next);
     }
     Program { instrs, roots: program.roots.iter().map(|root| moved[*root as usize]).collect() }
-}
-
-/// The instruction with its arguments at other places.
-fn with_arguments(instr: &Instr, at: impl Fn(u32) -> u32) -> Instr {
-    match *instr {
-        Instr::Unary(f, x) => Instr::Unary(f, at(x)),
-        Instr::Binary(f, a, b) => Instr::Binary(f, at(a), at(b)),
-        Instr::Select(c, a, b) => Instr::Select(at(c), at(a), at(b)),
-        Instr::Input(_) | Instr::Core(_) | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => *instr,
-    }
 }
 
 fn join_products(program: &Program, ways: &mut [Way]) {

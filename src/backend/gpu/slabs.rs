@@ -52,26 +52,18 @@ fn cut(mut kernel: Kernel, slabs: u32, buffer: usize) -> [Kernel; 2] {
 /// The program with the sum of the operands from `first` on in place of the core's value.
 fn summed(program: &Program, first: u32, count: u32) -> Program {
     let mut instrs = Vec::new();
-    let mut places = Vec::new();
+    let mut places: Vec<u32> = Vec::new();
     for instr in &program.instrs {
-        let at = |i: u32| places[i as usize];
-        let moved = match *instr {
-            Instr::Core(_) => {
-                instrs.push(Instr::Input(first));
-                for k in 1..count {
-                    let sum = instrs.len() as u32 - 1;
-                    instrs.extend([Instr::Input(first + k), Instr::Binary(Binary::Add, sum, sum + 1)]);
-                }
-                places.push(instrs.len() as u32 - 1);
-                continue;
+        if let Instr::Core(_) = instr {
+            instrs.push(Instr::Input(first));
+            for k in 1..count {
+                let sum = instrs.len() as u32 - 1;
+                instrs.extend([Instr::Input(first + k), Instr::Binary(Binary::Add, sum, sum + 1)]);
             }
-            Instr::Unary(f, x) => Instr::Unary(f, at(x)),
-            Instr::Binary(f, a, b) => Instr::Binary(f, at(a), at(b)),
-            Instr::Select(c, a, b) => Instr::Select(at(c), at(a), at(b)),
-            Instr::Input(_) | Instr::Const(_) | Instr::Control(_) | Instr::Noise { .. } | Instr::Position => *instr,
-        };
-        places.push(instrs.len() as u32);
-        instrs.push(moved);
+        } else {
+            instrs.push(instr.with_arguments(|i| places[i as usize]));
+        }
+        places.push(instrs.len() as u32 - 1);
     }
     let roots = program.roots.iter().map(|root| places[*root as usize]).collect();
     Program { instrs, roots }
