@@ -44,13 +44,8 @@ fn span(z: u32, line: u32) -> vec4<u32> {
 #end
 
 fn emit(z: u32, row: u32, col: u32, value: Stored) {
-#if MANY_SLABS
-  let product = z % PRODUCTS;
-  let slab = z / PRODUCTS * SIZE;
-#else
-  let product = z;
-  let slab = 0u;
-#end
+  let product = product_of(z);
+  let slab = slab_of(z) * SIZE;
 #if MERGED
   let tap = product * KW + row / CI;
   let ci = row % CI;

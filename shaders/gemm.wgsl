@@ -89,13 +89,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #end
 #if TALL
-#if MANY_SLABS
-  let product = z % PRODUCTS;
-  let slab = z / PRODUCTS;
-#else
-  let product = z;
-  let slab = 0u;
-#end
+  let product = product_of(z);
+  let slab = slab_of(z);
 #if ONES
 #for q in QUADS
   var ones$q = Part();

@@ -7,6 +7,23 @@ alias Part = f32;
 alias Part = vec4<f32>;
 #end
 
+// Of the PRODUCTS that with MANY_SLABS stand behind each other: which one z is, and of which slab.
+fn product_of(z: u32) -> u32 {
+#if MANY_SLABS
+  return z % PRODUCTS;
+#else
+  return z;
+#end
+}
+
+fn slab_of(z: u32) -> u32 {
+#if MANY_SLABS
+  return z / PRODUCTS;
+#else
+  return 0u;
+#end
+}
+
 #if HALVES
 fn emit_pair(z: u32, row: u32, col: u32, value: vec4<f32>, other: vec4<f32>) {
   if (row < ROWS) {

@@ -145,13 +145,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
   let tile = group.y * GRID + group.x;
   let is_inside = tile < OUTER * ROW_TILES * COL_TILES;
   let z = min(tile / (ROW_TILES * COL_TILES), OUTER - 1u);
-#if MANY_SLABS
-  let product = z % PRODUCTS;
-  let slab = z / PRODUCTS;
-#else
-  let product = z;
-  let slab = 0u;
-#end
+  let product = product_of(z);
+  let slab = slab_of(z);
   let first_row = tile / COL_TILES % ROW_TILES * GROUP_ROWS;
   let first_col = tile % COL_TILES * GROUP_COLS;
   let lane = at.y * THREADS_X + at.x;
