@@ -61,7 +61,7 @@ impl Config {
     /// RTX 5080, a 7900 XT, an Arc B580 and an M2 found 4 × 4 results a thread and slices of 8 from shared memory the best single choice
     /// for floats (ggml-org/llama.cpp#22241); jax-js, which uses registers alone, exceeds 7 TFLOP/s on an M4 Max (its README); of GPUs in
     /// telephones, and those that are not known, no figures are at hand, and registers need nothing of them. On a software adapter
-    /// (SwiftShader, measured) products from registers reach 1.5 to 2.8 GFLOP/s and tiles 0.3 to 1.5, and barriers take seconds to compile.
+    /// (SwiftShader) products from registers reach 2.5 to 3.0 GFLOP/s (`bench/speed`, `--parts products`) and tiles less, and barriers take seconds to compile.
     pub fn of(info: &AdapterInfo) -> Config {
         let family = if info.is_software { Family::Software } else { Family::Hardware };
         let products = match (family, info.vendor.as_str()) {

@@ -102,8 +102,8 @@ const LARGE_TALL: u64 = 1 << 24;
 
 /// Registers alone.
 fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
-    // Large tiles pay where there is work enough for them: loads are what a software adapter pays for, some eighty cycles for each value of four
-    // threads whatever they read, and compiling them.
+    // Large tiles pay where there is work enough for them: loads are what a software adapter pays for, whatever they read, and
+    // compiling them.
     let is_thin = p.depth < 4 && !p.tall;
     let is_large = p.work() >= if is_thin { LARGE / 4 } else { LARGE };
     let (row_quads, row_sub) = match p.rows {
