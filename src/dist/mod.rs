@@ -28,4 +28,8 @@ pub trait Distribution {
     fn log_prob(&self, g: &mut Graph, x: Edge) -> Result<Edge>;
     /// E[x]: the shape of x.
     fn mean(&self, g: &mut Graph) -> Result<Edge>;
+    /// Whether log p(x) of an example is the same whatever else is in its batch.
+    fn is_separable(&self) -> bool {
+        true
+    }
 }

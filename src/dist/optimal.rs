@@ -30,4 +30,8 @@ impl Distribution for Optimal {
     fn mean(&self, _: &mut Graph) -> Result<Edge> {
         Ok(self.mean)
     }
+
+    fn is_separable(&self) -> bool {
+        false
+    }
 }

@@ -40,7 +40,8 @@ pub fn cross_entropy(model: &Model, classes: usize, g: &mut Graph, p: &mut Param
 pub fn loss(model: &Model, classes: usize, g: &mut Graph, p: &mut Params, batch: &Batch) -> Result<Loss> {
     let amount = cross_entropy(model, classes, g, p, batch)?;
     let nothing = nothing(g, amount)?;
-    Ok(Loss::new(vec![Part { name: "cross_entropy", amount, weight: constant(1.0) }], amount, nothing))
+    let parts = vec![Part { name: "cross_entropy", amount, weight: constant(1.0) }];
+    Ok(Loss { is_separable: true, ..Loss::new(parts, amount, nothing) })
 }
 
 /// The KL of a model that has no latent.

@@ -21,6 +21,8 @@ pub struct Model {
     pub specs: Vec<ParamSpec>,
     /// The parameters of the objective's second network, if it trains one.
     pub critic: Vec<ParamSpec>,
+    /// Whether the gradient of a batch is the sum of its parts'.
+    pub can_be_shared: bool,
 }
 
 /// What a batch is made of.
@@ -35,12 +37,12 @@ pub struct Batch {
 impl Model {
     /// Writes the model down once, for a few examples, to learn its parameters and to see that all shapes fit.
     pub fn new(options: Options) -> Result<Model> {
-        let mut model = Model { options, specs: Vec::new(), critic: Vec::new() };
+        let mut model = Model { options, specs: Vec::new(), critic: Vec::new(), can_be_shared: false };
         let rows = model.options.latent.size() + 1;
         let (mut g, mut p, mut critic) = (Graph::new(), Params::collector(), Params::collector());
         let x = g.input("x", Meta::f32(model.batch_shape(rows)));
         let labels = model.label_columns().map(|n| g.input("labels", Meta::f32([rows, n])));
-        model.loss(&mut g, &mut p, &mut critic, &Batch { x, labels })?;
+        model.can_be_shared = model.loss(&mut g, &mut p, &mut critic, &Batch { x, labels })?.can_be_shared();
         (model.specs, model.critic) = (p.into_specs(), critic.into_specs());
         Ok(model)
     }
@@ -127,7 +129,13 @@ impl Model {
         }
         let chosen = &self.options.objective;
         let k = chosen.of.samples(&chosen.values);
-        self.terms(g, p, batch, k, true, |g, terms| Ok(chosen.of.loss(g, critic, terms)?.with(&terms.q.beside)))
+        let of = chosen.of;
+        self.terms(g, p, batch, k, true, |g, terms| {
+            let mut loss = of.loss(g, critic, terms)?.with(&terms.q.beside);
+            let is_balanced_by_example = !of.is_balanced() || terms.balance.of.is_separable();
+            loss.is_separable = of.is_separable(&chosen.values) && is_balanced_by_example && terms.p.is_separable();
+            Ok(loss)
+        })
     }
 
     /// reconstruction and KL of a batch, from one draw of z each, whatever is minimised.

@@ -137,11 +137,22 @@ pub struct Loss {
     pub pulls: Vec<Pull>,
     /// What a second network minimises, with an optimiser of its own: one element.
     pub critic: Option<Edge>,
+    /// Whether every example has a part of it that is the same whatever else is in its batch.
+    pub is_separable: bool,
 }
 
 impl Loss {
     pub fn new(parts: Vec<Part>, reconstruction: Amount, kl: Amount) -> Loss {
-        Loss { parts, reconstruction, kl, shown: Vec::new(), kept: Vec::new(), pulls: Vec::new(), critic: None }
+        Loss {
+            parts,
+            reconstruction,
+            kl,
+            shown: Vec::new(),
+            kept: Vec::new(),
+            pulls: Vec::new(),
+            critic: None,
+            is_separable: false,
+        }
     }
 
     /// loss = reconstruction, beside a KL that is shown
@@ -172,6 +183,11 @@ impl Loss {
     pub fn total(&self, g: &mut Graph, batch: usize) -> Result<Edge> {
         let totals = self.parts.iter().map(|part| part.amount.total(g, batch)).collect::<Result<Vec<Edge>>>()?;
         ops::map(g, self.weighted_sum(), &totals)
+    }
+
+    /// Whether the sum of its gradients over the parts of a batch is the whole update: it is one of parameters alone.
+    pub fn can_be_shared(&self) -> bool {
+        self.is_separable && self.kept.is_empty() && self.pulls.is_empty() && self.critic.is_none()
     }
 
     /// Σ weightₖ·xₖ over the parts.

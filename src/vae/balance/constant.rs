@@ -24,6 +24,10 @@ impl Balance for Constant {
         Vec::new()
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn loss(&self, _: &mut Graph, _: usize, reconstruction: Amount, kl: Amount, weight: Scalar) -> Result<Loss> {
         Ok(Loss::weighted(reconstruction, weight, kl))
     }

@@ -31,6 +31,10 @@ impl Balance for Cyclical {
         vec![(KL_WEIGHT, (place / ramp).min(1.0))]
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn loss(&self, _: &mut Graph, _: usize, reconstruction: Amount, kl: Amount, weight: Scalar) -> Result<Loss> {
         Ok(Loss::weighted(reconstruction, weight * control(KL_WEIGHT), kl))
     }

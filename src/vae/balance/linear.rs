@@ -32,6 +32,10 @@ impl Balance for Linear {
         vec![(KL_WEIGHT, from + (1.0 - from) * (t as f64 / steps).min(1.0))]
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn loss(&self, _: &mut Graph, _: usize, reconstruction: Amount, kl: Amount, weight: Scalar) -> Result<Loss> {
         Ok(Loss::weighted(reconstruction, weight * control(KL_WEIGHT), kl))
     }

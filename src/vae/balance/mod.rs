@@ -22,6 +22,11 @@ pub trait Balance: Kinded + Sync {
     /// The loss of a batch; `weight` is the objective's own weight on the KL, such as β.
     fn loss(&self, g: &mut Graph, batch: usize, reconstruction: Amount, kl: Amount, weight: Scalar) -> Result<Loss>;
 
+    /// Whether it weighs every example alike, whatever else is in its batch.
+    fn is_separable(&self) -> bool {
+        false
+    }
+
     /// The values at first of what it keeps in the state `STATE`.
     fn kept(&self) -> Vec<f32> {
         Vec::new()

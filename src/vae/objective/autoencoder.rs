@@ -25,6 +25,10 @@ impl Objective for Autoencoder {
         true
     }
 
+    fn is_separable(&self, _: &[f64]) -> bool {
+        true
+    }
+
     fn loss(&self, g: &mut Graph, _: &mut Params, terms: &Terms) -> Result<Loss> {
         let reconstruction = Amount::of(terms.nll(g)?);
         Ok(Loss::reconstruction(reconstruction, Amount::of(terms.draw.kl)))

@@ -24,6 +24,10 @@ impl Kinded for Elbo {
 }
 
 impl Objective for Elbo {
+    fn is_separable(&self, _: &[f64]) -> bool {
+        true
+    }
+
     fn is_balanced(&self) -> bool {
         true
     }

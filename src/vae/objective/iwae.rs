@@ -41,6 +41,10 @@ impl Objective for Iwae {
         values[0] as usize
     }
 
+    fn is_separable(&self, _: &[f64]) -> bool {
+        true
+    }
+
     fn loss(&self, g: &mut Graph, _: &mut Params, terms: &Terms) -> Result<Loss> {
         let (k, batch) = (terms.samples, terms.batch);
         let nll = terms.nll(g)?;

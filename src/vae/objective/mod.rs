@@ -36,6 +36,11 @@ pub trait Objective: Kinded + Sync {
         false
     }
 
+    /// Whether an example's part of the loss is the same whatever else is in its batch, but for the balance.
+    fn is_separable(&self, _values: &[f64]) -> bool {
+        false
+    }
+
     /// Whether the model's balance of reconstruction and KL shapes it.
     fn is_balanced(&self) -> bool {
         false

@@ -35,6 +35,10 @@ impl Objective for Rae {
         true
     }
 
+    fn is_separable(&self, _: &[f64]) -> bool {
+        true
+    }
+
     fn loss(&self, g: &mut Graph, _: &mut Params, terms: &Terms) -> Result<Loss> {
         let reconstruction = Amount::of(terms.nll(g)?);
         let norm = ops::map(g, input(0).square() * 0.5, &[terms.draw.z])?;
