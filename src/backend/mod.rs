@@ -170,6 +170,21 @@ impl Backend {
         }
     }
 
+    /// The memory of a backend that has it here.
+    pub fn cpu(&self) -> Option<&cpu::Cpu> {
+        match self {
+            Backend::Cpu(cpu) => Some(cpu),
+            Backend::Gpu(_) => None,
+        }
+    }
+
+    pub fn cpu_mut(&mut self) -> Option<&mut cpu::Cpu> {
+        match self {
+            Backend::Cpu(cpu) => Some(cpu),
+            Backend::Gpu(_) => None,
+        }
+    }
+
     /// Takes the fastest layout of kernels for a plan built here; whether it is another than before.
     pub async fn tune(&mut self, built: &Built, clock: fn() -> f64) -> Result<bool> {
         match (self, built.id) {

@@ -15,6 +15,7 @@ use crate::train::cursor::Position;
 use crate::train::kernels::Settled;
 use crate::train::prior::{self, Learnt};
 use crate::train::session::{Clock, Session, check_memory};
+use crate::train::shares::MAX_CORES;
 use crate::train::states::{CRITIC, states};
 use crate::vae::{Model, Options};
 
@@ -34,6 +35,9 @@ struct Header {
     /// How the kernels of a run on a GPU were laid out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kernels: Option<String>,
+    /// How many cores share a step, where it is more than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cores: Option<usize>,
 }
 
 /// Counters beyond these are not ours, and would leave no room to count on.
@@ -51,6 +55,9 @@ fn check_counters(step: u64, Position { epoch, row }: Position) -> Result<()> {
 impl Header {
     fn check(&self, model: &Model) -> Result<()> {
         check_counters(self.step, self.position)?;
+        if let Some(cores) = self.cores.filter(|cores| !(1..=MAX_CORES).contains(cores)) {
+            return Err(Error::file(format!("cores = {cores}"), format!("a whole number from 1 to {MAX_CORES}")));
+        }
         let within = |p: &Parameter, x: f64| {
             let is_in = (p.min..=p.max.max(p.choices() as f64)).contains(&x);
             if is_in {
@@ -84,6 +91,7 @@ impl Session {
             balance: Some(self.model.options.balance.values.clone()),
             prior: self.prior.as_ref().map(Learnt::header),
             kernels: self.kernels.settled.as_ref().map(Settled::text),
+            cores: Some(self.cores_wanted).filter(|cores| *cores > 1),
         };
         let header = serde_json::to_string(&header).map_err(|e| Error::internal(e.to_string()))?;
         let mut tensors = Vec::new();
@@ -141,6 +149,7 @@ impl Session {
         session.position = header.position;
         session.prior = learnt;
         session.resume_kernels(settled);
+        session.cores_wanted = header.cores.unwrap_or(1);
         for (name, control) in &mut session.controls {
             if let Some(x) = header.controls.get(*name) {
                 *control = *x;

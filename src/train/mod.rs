@@ -12,6 +12,7 @@ mod prior;
 mod programs;
 mod run;
 mod session;
+mod shares;
 mod snapshot;
 mod states;
 
@@ -23,3 +24,4 @@ pub use prior::{Drawn, PriorAdvance, PriorEvent, PriorFigures};
 pub use programs::{Resident, decoding, encoding, evaluation, training};
 pub use run::{Advance, Event, Figures};
 pub use session::{Clock, Session};
+pub use shares::{Crew, Helper, MAX_CORES, Pending, Step, Task};

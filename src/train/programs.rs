@@ -46,7 +46,7 @@ pub struct Readout {
 }
 
 impl Readout {
-    fn of(loss: &Loss) -> (Vec<Edge>, Readout) {
+    pub(super) fn of(loss: &Loss) -> (Vec<Edge>, Readout) {
         let Figures { amounts, reconstruction, kl, named } = loss.figures();
         let scales = amounts.iter().map(|a| a.scale).collect();
         let readout = Readout { scales, loss: Program::lower(&[loss.weighted_sum()]), reconstruction, kl, named, overflow: None };
@@ -85,8 +85,13 @@ pub struct Resident {
 
 /// A batch of it, chosen by this step's row of the order; bytes as 0…1.
 pub(super) fn batch(g: &mut Graph, name: &str, set: &Resident, scale: f64, rows: usize, batch: usize) -> Result<Batch> {
-    let data = g.input(&format!("{name}.data"), set.data.clone());
     let order = g.input(&format!("{name}.order"), Meta::u32([rows, batch]));
+    batch_of(g, name, set, scale, order)
+}
+
+/// The same by an order of its own.
+pub(super) fn batch_of(g: &mut Graph, name: &str, set: &Resident, scale: f64, order: Edge) -> Result<Batch> {
+    let data = g.input(&format!("{name}.data"), set.data.clone());
     let index = step_row(g, order)?;
     let x = ops::gather(g, data, index)?;
     let x = unit(g, x, set.data.dtype, scale)?;
@@ -149,7 +154,7 @@ pub fn training(model: &Model, set: &Resident, rows: usize, size: usize, adam: A
 }
 
 /// The gradient of each parameter: that of the loss, or of the first pull on its name.
-fn pulled(g: &mut Graph, p: &Params, specs: &[ParamSpec], loss: &Loss, size: usize) -> Result<Vec<Edge>> {
+pub(super) fn pulled(g: &mut Graph, p: &Params, specs: &[ParamSpec], loss: &Loss, size: usize) -> Result<Vec<Edge>> {
     let edges = p.edges();
     if loss.pulls.is_empty() {
         let total = loss.total(g, size)?;
@@ -174,7 +179,7 @@ pub(super) fn update(g: &mut Graph, flat: Edge, specs: &[ParamSpec], dw: &[Edge]
 }
 
 /// The gradients of parameters as that of their flat state.
-fn packed(g: &mut Graph, specs: &[ParamSpec], dw: &[Edge]) -> Result<Edge> {
+pub(super) fn packed(g: &mut Graph, specs: &[ParamSpec], dw: &[Edge]) -> Result<Edge> {
     let (offsets, size) = layout(specs);
     g.add_op(Pack { offsets, size }, dw)
 }
@@ -192,7 +197,14 @@ fn unless(g: &mut Graph, counts: Edge, kept: &Kept) -> Result<Edge> {
 }
 
 /// As `update`, from the flat gradient; guarded, nothing changes where any of `overflow` is above 0.
-fn step(g: &mut Graph, flat: Edge, gradient: Edge, moments: [&str; 2], adam: Adam, overflow: Option<Edge>) -> Result<()> {
+pub(super) fn step(
+    g: &mut Graph,
+    flat: Edge,
+    gradient: Edge,
+    moments: [&str; 2],
+    adam: Adam,
+    overflow: Option<Edge>,
+) -> Result<()> {
     let total = g.shape(flat).size();
     let mut states = vec![flat];
     states.extend(moments.into_iter().chain(adam.is_averaged.then_some(EMA)).map(|name| g.state(name, [total])));

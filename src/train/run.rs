@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::backend::Built;
+use crate::backend::{Backend, Built};
 use crate::error::{Error, Result};
 use crate::expr::Env;
-use crate::ops::adam::AVERAGE_MEMORY;
+use crate::ops::adam::{AVERAGE_MEMORY, Adam};
 use crate::plan::{Plan, Role};
 use crate::rng;
 use crate::train::cursor::Cursor;
@@ -16,6 +16,7 @@ use crate::train::data::Data;
 use crate::train::options::TrainOptions;
 use crate::train::programs::{self, CRITIC_ADAM, Readout, Resident};
 use crate::train::session::Session;
+use crate::train::shares::{Shares, Task};
 use crate::train::snapshot::Snapshots;
 use crate::train::states::states;
 use crate::vae::codes::usage::{self, CodeUsage};
@@ -26,7 +27,7 @@ pub const MAX_STEPS: usize = 64;
 
 /// A training run under way.
 pub struct Run {
-    plan: Built,
+    work: Work,
     readout: Readout,
     options: TrainOptions,
     cursor: Cursor,
@@ -42,6 +43,14 @@ pub struct Run {
     step_ms: Option<f64>,
     /// What a loss that is not finite leads back to.
     snapshots: Snapshots,
+}
+
+/// How a run's steps are done.
+enum Work {
+    /// By one plan, many steps at a time.
+    Whole(Built),
+    /// By the cores' parts of a batch, step by step.
+    Shared(Shares),
 }
 
 /// What there was since the last step event: steps taken, the sums of their figures, and steps skipped.
@@ -132,16 +141,17 @@ impl Session {
         }
         let set = data.resident();
         let adam = options.adam().storing(self.activations);
-        let (graph, readout) = programs::training(&self.model, &set, MAX_STEPS, options.batch_size, adam)?;
-        let plan = self.backend.build(Plan::compile_storing(&graph, self.activations)?).await?;
-        self.backend.write(&Role::Input(DATA.into()), &data.bytes(0, n))?;
-        if let Some(labels) = data.label_rows(0, n) {
-            self.backend.write(&Role::Input(LABELS.into()), bytemuck::cast_slice(&labels))?;
-        }
-        self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * options.batch_size]))?;
-        let plan = self.settle(plan).await?;
-        let replayed = self.backend.replayed(&plan);
-        self.training_plan = Some((replayed.kernels.len(), replayed.to_string()));
+        let (work, readout) = match self.cores().min(options.batch_size) {
+            1 => self.begin_whole(data, &options, adam).await?,
+            cores => {
+                write_data(&mut self.backend, data)?;
+                let task = Task::new(&self.model, options.batch_size, cores);
+                let crew = self.crew.take().filter(|_| cores == self.cores());
+                let (shares, readout) = Shares::begin(&mut self.backend, &self.model, &set, &task, adam, crew).await?;
+                self.training_plan = Some(shares.described());
+                (Work::Shared(shares), readout)
+            }
+        };
         self.begin_tables(&set, options.batch_size).await?;
         if let Some(held_out) = validation {
             self.hold(VALIDATION, held_out)?;
@@ -150,7 +160,7 @@ impl Session {
         let snapshots = Snapshots::begin(self, &names, self.step, self.position).await?;
         self.run = Some(Run {
             snapshots,
-            plan,
+            work,
             readout,
             cursor: Cursor::resume(self.model.options.seed, n, self.position),
             total: options.steps(n),
@@ -163,6 +173,18 @@ impl Session {
             options,
         });
         Ok(())
+    }
+
+    /// The plan of all of a step, on this device as it is laid out from now on.
+    async fn begin_whole(&mut self, data: &Data<'_>, options: &TrainOptions, adam: Adam) -> Result<(Work, Readout)> {
+        let (graph, readout) = programs::training(&self.model, &data.resident(), MAX_STEPS, options.batch_size, adam)?;
+        let plan = self.backend.build(Plan::compile_storing(&graph, self.activations)?).await?;
+        write_data(&mut self.backend, data)?;
+        self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * options.batch_size]))?;
+        let plan = self.settle(plan).await?;
+        let replayed = self.backend.replayed(&plan);
+        self.training_plan = Some((replayed.kernels.len(), replayed.to_string()));
+        Ok((Work::Whole(plan), readout))
     }
 
     /// Takes steps for about `budget_ms`, at least one.
@@ -190,11 +212,22 @@ impl Session {
                 break;
             }
         }
-        order.resize(MAX_STEPS * run.options.batch_size, 0);
         let start = (self.clock)();
-        self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&order))?;
-        self.backend.run(&run.plan, &envs)?;
-        let ring: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read(&Role::Scratch(RING.into())).await?);
+        let ring = match &mut run.work {
+            Work::Whole(plan) => {
+                order.resize(MAX_STEPS * run.options.batch_size, 0);
+                self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&order))?;
+                self.backend.run(plan, &envs)?;
+                bytemuck::pod_collect_to_vec(&self.backend.read(&Role::Scratch(RING.into())).await?)
+            }
+            Work::Shared(shares) => {
+                let mut ring = Vec::new();
+                for (env, order) in envs.iter().zip(order.chunks(run.options.batch_size)) {
+                    ring.extend(shares.step(&mut self.backend, env, order).await?);
+                }
+                ring
+            }
+        };
         let ms = ((self.clock)() - start) / envs.len() as f64;
         run.step_ms = Some(run.step_ms.map_or(ms, |old| 0.7 * old + 0.3 * ms));
         self.position = run.cursor.position();
@@ -283,7 +316,10 @@ impl Session {
     /// Ends the run, finished or not; the model can go on.
     pub fn end(&mut self) {
         if let Some(run) = self.run.take() {
-            self.backend.drop_plan(&run.plan);
+            match &run.work {
+                Work::Whole(plan) => self.backend.drop_plan(plan),
+                Work::Shared(shares) => shares.end(&mut self.backend),
+            }
             for role in
                 [Role::Input(DATA.into()), Role::Input(LABELS.into()), Role::Input(ORDER.into()), Role::Scratch(RING.into())]
             {
@@ -293,5 +329,15 @@ impl Session {
                 self.let_go(VALIDATION);
             }
         }
+    }
+}
+
+/// The data set, and its labels, on a device.
+pub(super) fn write_data(backend: &mut Backend, data: &Data<'_>) -> Result<()> {
+    let n = data.rows();
+    backend.write(&Role::Input(DATA.into()), &data.bytes(0, n))?;
+    match data.label_rows(0, n) {
+        Some(labels) => backend.write(&Role::Input(LABELS.into()), bytemuck::cast_slice(&labels)),
+        None => Ok(()),
     }
 }

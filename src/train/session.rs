@@ -15,6 +15,7 @@ use crate::train::cursor::Position;
 use crate::train::kernels::Kernels;
 use crate::train::prior::{Learnt, PriorRun};
 use crate::train::run::Run;
+use crate::train::shares::Crew;
 use crate::train::states::states;
 use crate::vae::{Model, Options};
 
@@ -30,6 +31,10 @@ pub struct Session {
     pub(super) info: Info,
     pub(super) clock: Clock,
     pub(super) kernels: Kernels,
+    /// How many cores share a training step on the CPU, where the model's loss can be shared out.
+    pub(super) cores_wanted: usize,
+    /// The others of them, for the run that begins next.
+    pub(super) crew: Option<Box<dyn Crew>>,
     /// What training steps store activations as.
     pub(super) activations: DType,
     pub(super) step: u64,
@@ -69,6 +74,8 @@ impl Session {
             info,
             clock,
             kernels: Kernels::new(),
+            cores_wanted: 1,
+            crew: None,
             activations,
             step: 0,
             position: Position::default(),
@@ -91,6 +98,21 @@ impl Session {
         self.step
     }
 
+    /// Has training steps shared out among so many cores from the next run on.
+    pub fn set_cores(&mut self, cores: usize) {
+        self.cores_wanted = cores;
+    }
+
+    /// Has the next run's parts but the first done by others, one fewer than there are cores.
+    pub fn employ(&mut self, crew: Box<dyn Crew>) {
+        self.crew = Some(crew);
+    }
+
+    /// How many cores share a training step.
+    pub fn cores(&self) -> usize {
+        if self.backend.cpu().is_some() && self.model.can_be_shared { self.cores_wanted } else { 1 }
+    }
+
     pub fn live_buffers(&self) -> (usize, u64) {
         self.backend.live_buffers()
     }
@@ -106,6 +128,7 @@ impl Session {
             "plan": plan,
             "precision": self.activations.name(),
             "kernels": self.kernels_info(),
+            "cores": self.cores(),
             "prior": self.prior.as_ref().map(|learnt| learnt.info(self.step)),
         })
     }

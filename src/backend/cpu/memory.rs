@@ -138,6 +138,10 @@ impl Memory {
         self.shared.get(role).and_then(|shared| self.cells[shared.cell].as_ref())
     }
 
+    pub fn find_mut(&mut self, role: &Role) -> Option<&mut Data> {
+        self.shared.get(role).and_then(|shared| self.cells[shared.cell].as_mut())
+    }
+
     pub fn data(&self, cell: usize) -> &Data {
         self.cells[cell].as_ref().expect("a run checks its buffers before it starts")
     }

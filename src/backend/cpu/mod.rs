@@ -30,7 +30,7 @@ use crate::graph::{Array, Core};
 use crate::plan::{Kernel, Place, Plan, Role};
 use crate::shape::DType;
 
-use memory::Memory;
+use memory::{Data, Memory};
 use store::Store;
 use tape::Tape;
 
@@ -221,6 +221,21 @@ impl Cpu {
     pub fn read_role(&self, role: &Role) -> Result<Vec<u8>> {
         let data = self.memory.find(role).ok_or_else(|| Error::internal(format!("there is no {role:?}")))?;
         Ok(data.bytes().to_vec())
+    }
+
+    /// A shared buffer of floats, where it stands.
+    pub fn floats(&self, role: &Role) -> Result<&[f32]> {
+        match self.memory.find(role) {
+            Some(Data::F32(values)) => Ok(values),
+            _ => Err(Error::internal(format!("there is no {role:?} of floats"))),
+        }
+    }
+
+    pub fn floats_mut(&mut self, role: &Role) -> Result<&mut [f32]> {
+        match self.memory.find_mut(role) {
+            Some(Data::F32(values)) => Ok(values),
+            _ => Err(Error::internal(format!("there is no {role:?} of floats"))),
+        }
     }
 
     /// How many buffers there are, and their bytes.

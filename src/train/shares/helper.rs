@@ -1,0 +1,92 @@
+//! Another core of a shared run: it has the data and a plan for its part of every batch, and is sent the parameters.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::backend::{Backend, Built, Choice};
+use crate::error::{Error, Result};
+use crate::expr::Env;
+use crate::nn::FLAT;
+use crate::plan::{Plan, Role};
+use crate::rng;
+use crate::train::Data;
+use crate::train::run::write_data;
+use crate::train::shares::{MAX_CORES, Part, Step, programs};
+use crate::vae::{Model, Options};
+
+/// What is shared out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Task {
+    /// The model's.
+    pub options: Value,
+    #[serde(rename = "batchSize")]
+    pub batch_size: usize,
+    cores: usize,
+}
+
+impl Task {
+    pub fn new(model: &Model, batch_size: usize, cores: usize) -> Task {
+        Task { options: model.options.source.clone(), batch_size, cores: cores.min(batch_size).min(MAX_CORES) }
+    }
+
+    pub fn cores(&self) -> usize {
+        self.cores
+    }
+
+    pub fn model(&self) -> Result<Model> {
+        Options::read(&self.options).and_then(Model::new)
+    }
+}
+
+pub struct Helper {
+    backend: Backend,
+    part: Part,
+    plan: Built,
+    seed: [u32; 2],
+}
+
+impl Helper {
+    /// The k-th core's part of a task, the first's being 0.
+    pub async fn begin(task: &Task, k: usize, model: &Model, data: &Data<'_>) -> Result<Helper> {
+        let part = Part { k, cores: task.cores, batch: task.batch_size };
+        let (mut backend, _) = Backend::create(Choice::Cpu).await?;
+        let (graph, _) = programs::share(model, &data.resident(), part)?;
+        let plan = backend.build(Plan::compile(&graph)?).await?;
+        write_data(&mut backend, data)?;
+        let seed = part.seed(rng::seed_words(model.options.seed));
+        Ok(Helper { backend, part, plan, seed })
+    }
+
+    /// The parameters of the next step, to be written.
+    pub fn parameters_mut(&mut self) -> Result<&mut [f32]> {
+        self.backend.cpu_mut().ok_or_else(no_cpu)?.floats_mut(&Role::State(FLAT.into()))
+    }
+
+    /// Its part of a step; the parameters have been written.
+    pub fn run(&mut self, t: u32, order: &[u32], controls: &[f64]) -> Result<()> {
+        let wanted = (self.part.rows().len(), self.plan.plan.controls.len());
+        if (order.len(), controls.len()) != wanted {
+            return Err(Error::internal(format!("{} rows and {} controls, not {wanted:?}", order.len(), controls.len())));
+        }
+        let controls = self.plan.plan.controls.iter().copied().zip(controls.iter().copied()).collect();
+        self.backend.write(&self.part.order(), bytemuck::cast_slice(order))?;
+        self.backend.run(&self.plan, &[Env { seed: self.seed, step: t, row: 0, controls }])
+    }
+
+    /// The gradient and the metrics of its part.
+    pub fn found(&self) -> Result<[&[f32]; 2]> {
+        let cpu = self.backend.cpu().ok_or_else(no_cpu)?;
+        Ok([cpu.floats(&self.part.gradient())?, cpu.floats(&self.part.metrics())?])
+    }
+
+    /// One step from its message.
+    pub fn step(&mut self, step: &Step) -> Result<[&[f32]; 2]> {
+        self.parameters_mut()?.copy_from_slice(step.parameters);
+        self.run(step.t, step.order, step.controls)?;
+        self.found()
+    }
+}
+
+fn no_cpu() -> Error {
+    Error::internal("helpers compute on the CPU")
+}
