@@ -168,7 +168,8 @@ struct Team {
 }
 
 impl Crew for Near {
-    fn begin(&self, task: &Task) -> Pending {
+    fn begin(&self, task: &Task, columns: usize) -> Pending {
+        assert!(columns >= 2, "reconstruction and KL at least");
         let text = serde_json::to_string(task).expect("a task is plain data");
         let task: Task = serde_json::from_str(&text).expect("and is read again");
         let model = task.model().expect("its model is valid");

@@ -9,6 +9,7 @@ import { layers } from "./nets.js";
 /** `eighth`: nets on which an eighth of the batch is run and its time multiplied, as a whole batch takes most of a minute. */
 export const SUBJECTS = {
   "reparam cpu": { library: "reparam", backend: "cpu" },
+  "reparam cpu, 2 cores": { library: "reparam", backend: "cpu", cores: 2 },
   "reparam webgpu": { library: "reparam", backend: "webgpu" },
   "jax-js webgpu": { library: "jax", backend: "webgpu", eighth: ["dsprites", "keras"] },
   "tfjs webgpu": { library: "tfjs-webgpu", backend: "webgpu", eighth: ["dsprites", "keras"] },
@@ -33,7 +34,7 @@ export async function within(seconds, promise) {
  * `call(name, …)` calls a method of what the subject's `entry` returned for the net, or for the size of a product; `counters` are those of the
  * page's thread.
  */
-export async function openPage(lab, { library, backend, mended }, net, { entry = "open", ...options } = {}) {
+export async function openPage(lab, { library, backend, mended, cores }, net, { entry = "open", ...options } = {}) {
   const context = await lab.context(); // its own cache
   await context.addInitScript({ path: join(BENCH, "speed/page/counters.js") });
   await context.addInitScript({ path: join(BENCH, "speed/page/memories.js") });
@@ -42,7 +43,7 @@ export async function openPage(lab, { library, backend, mended }, net, { entry =
   page.on("pageerror", (error) => said.push(error.message));
   await page.goto(`${lab.url}bench/speed/page/?library=${library}`);
   await page.waitForFunction("window.subject", undefined, { polling: 5 });
-  await page.evaluate(async ([entry, net, options]) => void (window.model = await window.subject[entry](net, options)), [entry, net, { backend, mended, batch: net.batch, ...options }]);
+  await page.evaluate(async ([entry, net, options]) => void (window.model = await window.subject[entry](net, options)), [entry, net, { backend, mended, cores, batch: net.batch, ...options }]);
   const call = async (name, ...args) => page.evaluate(([name, args]) => window.model[name](...args), [name, args]);
   const counters = () => page.evaluate(() => window.counters && { ...window.counters });
   return { page, said, call, counters, close: () => within(CLOSING, context.close()).catch(() => {}) };

@@ -9,12 +9,14 @@ use serde_json::Value;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 
+use super::crew::{Helpers, Remote};
 use super::error::to_js as thrown;
-use super::value::{Numbers, numbers, shape, to_js, to_json};
+use super::given::Given;
+use super::value::{shape, to_js, to_json};
 use crate::backend::Choice;
 use crate::error::Error;
-use crate::fields::{Fields, Parameter};
-use crate::train::{Data, Drawn, Rows, Session, Tune, Values};
+use crate::fields::{Default, Fields, Parameter};
+use crate::train::{Drawn, MAX_CORES, Rows, Session, Tune};
 use crate::vae::Options;
 
 enum Slot {
@@ -51,26 +53,31 @@ impl Drop for Taken {
 
 const BACKEND: Parameter = Parameter::choice("backend", "auto", Choice::NAMES);
 const TUNE: Parameter = Parameter::choice("tune", "auto", Tune::NAMES);
+const CORES: Parameter = Parameter::integer("cores", Default::Absent, 1, MAX_CORES);
+const HOST: [&str; 3] = [BACKEND.name, TUNE.name, CORES.name];
 
 /// Where a model runs.
 pub struct Host {
     choice: Choice,
     tune: Tune,
+    /// Those that share a training step on the CPU, where they are given.
+    cores: Option<usize>,
 }
 
 /// Where to run, and the options without it.
 pub fn split_host(mut options: Value) -> Result<(Value, Host), JsValue> {
     let mut host = serde_json::Map::new();
     if let Some(map) = options.as_object_mut() {
-        for name in [BACKEND.name, TUNE.name] {
+        for name in HOST {
             host.extend(map.remove(name).map(|value| (name.into(), value)));
         }
     }
     let host = Value::Object(host);
-    let fields = Fields::read("", &host, &[BACKEND.name, TUNE.name]).map_err(thrown)?;
+    let fields = Fields::read("", &host, &HOST).map_err(thrown)?;
     let choice = |of: &Parameter| fields.choice(of).map_err(thrown);
     let (choice, tune) = (Choice::from_name(choice(&BACKEND)?), Tune::from_name(choice(&TUNE)?));
-    Ok((options, Host { choice, tune }))
+    let cores = fields.optional_integer(&CORES).map_err(thrown)?;
+    Ok((options, Host { choice, tune, cores }))
 }
 
 fn clock() -> f64 {
@@ -108,42 +115,12 @@ fn object(entries: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
     Ok(object.into())
 }
 
-/// A data set of the caller's, checked.
-struct Given {
-    numbers: Numbers,
-    shape: Vec<usize>,
-    labels: Option<Vec<f32>>,
-}
-
-impl Given {
-    /// `given`: `{ values, shape, labels? }`.
-    fn read(what: &str, given: &JsValue) -> Result<Given, JsValue> {
-        let field = |name: &str| Reflect::get(given, &name.into()).unwrap_or(JsValue::UNDEFINED);
-        let labels = field("labels");
-        let is_given = !labels.is_undefined() && !labels.is_null();
-        Ok(Given {
-            numbers: numbers(&format!("{what}.values"), &field("values"))?,
-            shape: shape(&format!("{what}.shape"), &field("shape"))?,
-            labels: if is_given { Some(label_numbers(&format!("{what}.labels"), &labels)?) } else { None },
-        })
-    }
-
-    fn optional(what: &str, given: &JsValue) -> Result<Option<Given>, JsValue> {
-        if given.is_undefined() || given.is_null() { Ok(None) } else { Given::read(what, given).map(Some) }
-    }
-
-    fn check(&self, what: &str, session: &Session) -> Result<Data<'_>, JsValue> {
-        let values = match &self.numbers {
-            Numbers::U8(v) => Values::U8(v),
-            Numbers::F32(v) => Values::F32(v),
-        };
-        Data::check(what, values, &self.shape, self.labels.as_deref(), session.model()).map_err(thrown)
-    }
-}
-
 impl Core {
-    fn hold(mut session: Session, tune: Tune) -> Core {
+    fn hold(mut session: Session, tune: Tune, cores: Option<usize>) -> Core {
         session.set_tuning(tune);
+        if let Some(cores) = cores {
+            session.set_cores(cores);
+        }
         Core { slot: Rc::new(RefCell::new(Slot::Ready(Box::new(session)))) }
     }
 
@@ -166,10 +143,10 @@ impl Core {
         let mut taken = self.take()?;
         let session = taken.session();
         let given = Given::read("data", &data)?;
-        let data = given.check("data", session)?;
+        let data = given.check("data", session.model())?;
         let options = to_json("", &options)?;
         let held_out = Given::optional("validation", &validation)?;
-        let held_out = held_out.as_ref().map(|given| given.check("validation", session)).transpose()?;
+        let held_out = held_out.as_ref().map(|given| given.check("validation", session.model())).transpose()?;
         let begun = match is_prior {
             false => session.begin(&data, &options, held_out.as_ref()).await,
             true => session.begin_prior(&data, &options, held_out.as_ref()).await,
@@ -182,18 +159,18 @@ impl Core {
 impl Core {
     /// A model with fresh weights. Everything is checked before anything is allocated.
     pub async fn create(options: JsValue) -> Result<Core, JsValue> {
-        let (options, Host { choice, tune }) = split_host(to_json("", &options)?)?;
+        let (options, Host { choice, tune, cores }) = split_host(to_json("", &options)?)?;
         let options = Options::read(&options).map_err(thrown)?;
         let session = Session::create(options, choice, clock).await.map_err(thrown)?;
-        Ok(Core::hold(session, tune))
+        Ok(Core::hold(session, tune, cores))
     }
 
     /// The model of a file that `save` wrote.
     pub async fn load(bytes: Vec<u8>, options: JsValue) -> Result<Core, JsValue> {
-        let (rest, Host { choice, tune }) = split_host(to_json("", &options)?)?;
+        let (rest, Host { choice, tune, cores }) = split_host(to_json("", &options)?)?;
         Fields::read("", &rest, &[]).map_err(thrown)?;
         let session = Session::load(&bytes, choice, clock).await.map_err(thrown)?;
-        Ok(Core::hold(session, tune))
+        Ok(Core::hold(session, tune, cores))
     }
 
     pub fn info(&self) -> Result<JsValue, JsValue> {
@@ -213,6 +190,12 @@ impl Core {
     pub fn set(&self, controls: JsValue) -> Result<(), JsValue> {
         let controls = to_json("", &controls)?;
         self.take()?.session().set(&controls).map_err(thrown)
+    }
+
+    /// Has the parts of the next run's steps but the first done by others.
+    pub fn employ(&self, helpers: Helpers) -> Result<(), JsValue> {
+        self.take()?.session().employ(Box::new(Remote::new(helpers)));
+        Ok(())
     }
 
     /// `data` and `validation`: `{ values, shape, labels? }`.
@@ -248,7 +231,7 @@ impl Core {
     pub async fn evaluate_prior(&self, data: JsValue) -> Result<JsValue, JsValue> {
         let mut taken = self.take()?;
         let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session())?;
+        let data = given.check("data", taken.session().model())?;
         to_js(&taken.session().evaluate_prior(&data).await.map_err(thrown)?)
     }
 
@@ -256,7 +239,7 @@ impl Core {
         let mut taken = self.take()?;
         let options = to_json("", &options)?;
         let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session())?;
+        let data = given.check("data", taken.session().model())?;
         to_js(&taken.session().evaluate(&data, &options).await.map_err(thrown)?)
     }
 
@@ -266,7 +249,7 @@ impl Core {
         let mut taken = self.take()?;
         let options = to_json("", &options)?;
         let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session())?;
+        let data = given.check("data", taken.session().model())?;
         rows(&taken.session().log_likelihood(&data, &options).await.map_err(thrown)?)
     }
 
@@ -274,7 +257,7 @@ impl Core {
     pub async fn encode(&self, data: JsValue) -> Result<JsValue, JsValue> {
         let mut taken = self.take()?;
         let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session())?;
+        let data = given.check("data", taken.session().model())?;
         let outputs = taken.session().encode(&data).await.map_err(thrown)?;
         let encoding = Object::new();
         Reflect::set(&encoding, &"shape".into(), &to_js(&outputs[0].1.shape)?)?;
@@ -320,7 +303,7 @@ impl Core {
     pub async fn reconstruct(&self, data: JsValue) -> Result<JsValue, JsValue> {
         let mut taken = self.take()?;
         let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session())?;
+        let data = given.check("data", taken.session().model())?;
         rows(&taken.session().reconstruct(&data).await.map_err(thrown)?)
     }
 
@@ -340,16 +323,4 @@ impl Core {
     pub fn dispose(&self) {
         *self.slot.borrow_mut() = Slot::Disposed;
     }
-}
-
-/// Labels as numbers: a typed array, or a list.
-fn label_numbers(path: &str, labels: &JsValue) -> Result<Vec<f32>, JsValue> {
-    let list: Option<js_sys::Array> = js_sys::try_iter(labels).ok().flatten().map(|_| js_sys::Array::from(labels));
-    let list =
-        list.filter(|_| !labels.is_string()).ok_or_else(|| thrown(Error::data(path, "something else", "a list of numbers")))?;
-    let number = |(i, x): (usize, JsValue)| match x.as_f64() {
-        Some(x) => Ok(x as f32),
-        None => Err(thrown(Error::data(format!("{path}[{i}]"), format!("{x:?}"), "a number"))),
-    };
-    list.iter().enumerate().map(number).collect()
 }

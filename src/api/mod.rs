@@ -1,10 +1,13 @@
 //! The JavaScript surface: thin and message-shaped. The only room that knows JavaScript; it knows nothing of the page.
 
 mod core;
+mod crew;
 mod error;
+mod given;
 mod value;
 
 pub use core::Core;
+pub use crew::Helper;
 
 use wasm_bindgen::prelude::*;
 

@@ -86,6 +86,8 @@ pub struct Graph {
     /// (state, its value after the step)
     updates: Vec<(Edge, Edge)>,
     outputs: Vec<(String, Edge)>,
+    /// Those of the outputs that other plans read.
+    shared: Vec<Edge>,
     activations: Vec<Edge>,
 }
 
@@ -169,6 +171,16 @@ impl Graph {
     /// Names an edge whose value the host may read after a run.
     pub fn output(&mut self, name: &str, edge: Edge) {
         self.outputs.push((name.to_string(), edge));
+    }
+
+    /// Names an edge whose value other plans find, after a run, as the scratch of this name.
+    pub fn share(&mut self, name: &str, edge: Edge) {
+        self.output(name, edge);
+        self.shared.push(edge);
+    }
+
+    pub fn is_shared(&self, edge: Edge) -> bool {
+        self.shared.contains(&edge)
     }
 
     /// Marks a hidden value of a network, which a plan may store in half precision. No result, figure or draw is one.

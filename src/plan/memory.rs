@@ -29,7 +29,8 @@ pub fn place(graph: &Graph, mut fused: Fused, activations: DType) -> Result<Plan
         let (base, _) = fused.aliases.get(edge).copied().unwrap_or((*edge, 0));
         let is_made = fused.groups.iter().any(|g| g.update.is_none() && g.defines.contains(&base));
         if is_made && !places.contains_key(&base) {
-            places.insert(base, own_buffer(&mut buffers, Role::Output, graph.meta(base).clone()));
+            let role = shared(graph, *edge).unwrap_or(Role::Output);
+            places.insert(base, own_buffer(&mut buffers, role, graph.meta(base).clone()));
         } else if !places.contains_key(&base) {
             return Err(Error::internal(format!("the output {name} is made by no kernel")));
         }
@@ -59,6 +60,12 @@ pub fn place(graph: &Graph, mut fused: Fused, activations: DType) -> Result<Plan
     Ok(plan)
 }
 
+/// Where other plans find an output.
+fn shared(graph: &Graph, edge: Edge) -> Option<Role> {
+    let (name, _) = graph.outputs().iter().find(|(_, e)| *e == edge).filter(|_| graph.is_shared(edge))?;
+    Some(Role::Scratch(name.clone()))
+}
+
 fn own_buffer(buffers: &mut Vec<Buffer>, role: Role, meta: Meta) -> Place {
     buffers.push(Buffer { role, dtype: meta.dtype, size: meta.shape.size() });
     Place { buffer: buffers.len() - 1, offset: 0, meta }
@@ -69,7 +76,7 @@ fn own_buffer(buffers: &mut Vec<Buffer>, role: Role, meta: Meta) -> Place {
 fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mut HashMap<Edge, Place>) -> HashMap<Edge, Span> {
     let mut spread: HashMap<Edge, Span> = HashMap::new();
     for (whole, spans, parts) in std::mem::take(&mut fused.packs) {
-        let place = own_buffer(buffers, Role::Slot, graph.meta(whole).clone());
+        let place = own_buffer(buffers, shared(graph, whole).unwrap_or(Role::Slot), graph.meta(whole).clone());
         let buffer = place.buffer;
         places.insert(whole, place);
         for (k, (part, span)) in parts.iter().copied().zip(spans.iter().copied()).enumerate() {

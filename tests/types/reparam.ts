@@ -31,6 +31,8 @@ const options = {
 // @ts-expect-error: an option of another kind
 ({ ...options, encoder: { kind: "mlp", hidden: [1], stride: 2 } }) satisfies VaeOptions;
 ({ ...options, tune: "always" }) satisfies VaeOptions;
+({ ...options, cores: "auto" }) satisfies VaeOptions;
+({ ...options, cores: 4 }) satisfies VaeOptions;
 // @ts-expect-error: a way of tuning that there is not
 ({ ...options, tune: true }) satisfies VaeOptions;
 // @ts-expect-error: nothing to train for

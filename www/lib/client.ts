@@ -42,6 +42,7 @@ export class Client {
       const id = this.nextId++;
       this.pending.set(id, { resolve, reject, ...(progress && { progress }) });
       try {
+        if (call.kind === "train") this.port.employ?.((this.info?.cores ?? 1) - 1);
         this.port.send({ ...call, id });
       } catch (cause) {
         this.pending.delete(id);

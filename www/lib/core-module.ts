@@ -1,11 +1,13 @@
 /** The wasm core as seen from here: what `wasm-bindgen` makes must fit these types (`wasm.ts` checks it). */
 
+import type { Crew } from "./crew.js";
 import type { Encoding, OwnData, Samples, Values } from "./data.js";
 import type { Figures, PriorEvent, PriorFigures, TrainEvent } from "./events.js";
 import type { Catalogue, Info } from "./info.js";
 
 export interface CoreModule {
   readonly Core: CoreClass;
+  readonly Helper: HelperClass;
   catalogue(): Catalogue;
   /** Throws what is wrong with the options of `create`; allocates nothing. */
   check(options: unknown): void;
@@ -20,6 +22,17 @@ export interface CoreClass {
   load(bytes: Uint8Array, options: unknown): Promise<Core>;
 }
 
+export interface HelperClass {
+  begin(task: string, k: number, data: OwnData): Promise<Helper>;
+}
+
+/** One core's part of another model's run. */
+export interface Helper {
+  /** `room`: the parameters of step `t`, in whose place the gradient comes, and behind it the metrics. */
+  step(room: Float32Array, t: number, order: Uint32Array, controls: Float64Array): void;
+  free(): void;
+}
+
 /** One model. Not re-entrant: a second call while a promise is pending is refused, hence the queue of `engine.ts`. */
 export interface Core {
   info(): Info;
@@ -27,6 +40,8 @@ export interface Core {
   recall(products: string): void;
   step(): number;
   set(controls: unknown): void;
+  /** Has the parts of the next run's steps but the first done by helpers, one fewer than `info.cores`. */
+  employ(helpers: Crew): void;
   begin(data: OwnData, options: unknown, validation: OwnData | undefined): Promise<void>;
   beginPrior(data: OwnData, options: unknown, validation: OwnData | undefined): Promise<void>;
   /** One chunk of steps of the training that runs, of about `budgetMs`. */

@@ -6,6 +6,7 @@
  */
 
 import type { Core, CoreModule } from "./core-module.js";
+import { Crew } from "./crew.js";
 import { ReparamError, disposed, invalid, toFields } from "./errors.js";
 import type { PriorEvent, TrainEvent } from "./events.js";
 import { remember, remembered } from "./kernels.js";
@@ -30,6 +31,8 @@ export class Engine {
   private readonly samplers = new Map<string, SamplerParams>();
   /** Draws from samplers that had no seed of their own. */
   private drawn = 2 ** 32;
+  /** Ways to workers that help training. */
+  private readonly helpers: MessagePort[] = [];
   private closed = false;
   private crashed = false;
 
@@ -43,6 +46,11 @@ export class Engine {
   receive(request: Request): void {
     this.queue.push(request);
     this.pumping ??= this.pump();
+  }
+
+  /** Takes a helper on, for trainings that begin from now on. */
+  adopt(helper: MessagePort): void {
+    this.helpers.push(helper);
   }
 
   /** Frees the core as soon as the call under way is over; the calls in line and a training that runs are dropped. */
@@ -161,8 +169,11 @@ export class Engine {
   }
 
   private async begin({ kind, id, data, validation, options }: Extract<Request, { kind: "train" | "trainPrior" }>): Promise<void> {
-    if (kind === "train") await this.alive().begin(data, options, validation);
-    else await this.alive().beginPrior(data, options, validation);
+    if (kind === "train") {
+      const others = this.alive().info().cores - 1;
+      if (others > 0 && this.helpers.length >= others) this.alive().employ(new Crew(this.helpers.slice(0, others), data));
+      await this.alive().begin(data, options, validation);
+    } else await this.alive().beginPrior(data, options, validation);
     this.run = id;
     const state = stateOf(this.alive(), true);
     const { kernels } = state.info ?? {};

@@ -9,7 +9,7 @@ import type { Figures, PriorEvent, PriorFigures, TrainEvent } from "./events.js"
 import type { Catalogue, Info } from "./info.js";
 import type { Call } from "./messages.js";
 import type {
-  CompleteOptions, ConditionOptions, Controls, EvaluateOptions, HostOptions, LikelihoodOptions, SampleOptions, TrainOptions, TrainPriorOptions, VaeOptions,
+  CompleteOptions, ConditionOptions, Controls, Cores, EvaluateOptions, HostOptions, LikelihoodOptions, SampleOptions, TrainOptions, TrainPriorOptions, VaeOptions,
   WasmSource,
 } from "./options.js";
 import type { Connect } from "./port.js";
@@ -180,11 +180,15 @@ export async function open(connect: Connect, call: Call & { kind: "create" | "lo
 }
 
 /** The options that say where to run, and those for the core. */
-export function split<T extends HostOptions>(options: T): HostOptions & { core: Omit<T, keyof HostOptions> } {
+export function split<T extends HostOptions & { cores?: Cores }>(options: T): HostOptions & { core: Omit<T, keyof HostOptions> } {
   if (typeof options !== "object" || options === null) throw invalid("invalid-option", "options", String(options), "an object");
   const { worker, wasm, ...core } = options;
+  if (core.cores === "auto") core.cores = worker === false || !("Worker" in globalThis) ? 1 : Math.min(navigator.hardwareConcurrency || 1, MOST_CORES);
   return { worker, wasm, core };
 }
+
+/** What `"auto"` takes at most: of every core more, the first has the parameters to send and a gradient to add. */
+const MOST_CORES = 4;
 
 /** A copy of the bytes of a saved model. */
 export function copyFile(bytes: Uint8Array): Uint8Array<ArrayBuffer> {

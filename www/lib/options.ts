@@ -35,7 +35,19 @@ export interface VaeOptions extends HostOptions {
   backend?: Backend;
   /** Default `"auto"`. */
   tune?: Tune;
+  /** Default 1. */
+  cores?: Cores;
 }
+
+/**
+ * How many cores share a training step on the CPU backend, from 1 to 64; `"auto"`: as many as the device has, up to 4. Each computes the gradient of
+ * a part of the batch, in a worker of its own that holds a copy of the data set, and the first adds them up in order: the same seed and number of
+ * cores give the same run, bit for bit, on any device, and files hold the number. Where there are no workers (`worker: false`, `reparam/core`) the
+ * parts are done one after the other, and `"auto"` is 1. Each core more costs two copies of the parameters a step, so it is large batches and
+ * convolutions that gain. A loss that is no sum over the examples (`info.cores` is 1 then: codes, `"tcvae"`, `"factor"`, `"dip"`, `"infovae"`, `"wae"`, balances that
+ * look at a batch's mean) is not shared out.
+ */
+export type Cores = number | "auto";
 
 /**
  * Whether layouts of matrix products are timed on the GPU, within about 300 ms, before a model's first training. `"auto"`: on a real adapter on which
@@ -385,6 +397,8 @@ export interface LoadOptions extends HostOptions {
   backend?: Backend;
   /** Default `"auto"`. A file whose training was on this adapter goes on with its own layout. */
   tune?: Tune;
+  /** Default: as the file says. */
+  cores?: Cores;
 }
 
 /** Where the core runs and where its files are; none of it is needed with a bundler that follows `new URL(…, import.meta.url)`. */

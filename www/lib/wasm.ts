@@ -30,7 +30,7 @@ async function load(source: WasmSource | undefined, first: WebAssembly.Module | 
   const tell = (text: string) => listeners.forEach((listener) => listener(text));
   const complete = source === undefined ? await loadParts(first, tell) : await init({ module_or_path: source }).then(() => async () => {});
   glue.on_panic(tell);
-  return { Core: glue.Core, catalogue: glue.catalogue, check: glue.check, onPanic: (listener) => void listeners.add(listener), complete };
+  return { Core: glue.Core, Helper: glue.Helper, catalogue: glue.catalogue, check: glue.check, onPanic: (listener) => void listeners.add(listener), complete };
 }
 
 /** Loads the first part, and the others where it could not wait for them later. What it gives loads those that are still missing. */

@@ -1,26 +1,39 @@
-/** An engine in a module worker, also where the package is served from another origin than the page. */
+/** An engine in a module worker, with others that help it, also where the package is served from another origin than the page. */
 
 import { ReparamError, toFields } from "./errors.js";
 import { transfers } from "./messages.js";
-import type { Reply, ToWorker, WasmMessage } from "./messages.js";
+import type { PortMessage, Reply, ToWorker, WasmMessage } from "./messages.js";
 import type { HostOptions, WasmSource } from "./options.js";
 import type { Connect } from "./port.js";
 import { compileFirst } from "./wasm-files.js";
 
 export function workerPort(where: HostOptions["worker"], wasm: WasmSource | undefined): Connect {
   return (receive) => {
-    const worker = start(where);
-    const send = (message: ToWorker) => worker.postMessage(message, transfers(message));
-    worker.onmessage = ({ data }: MessageEvent<Reply>) => receive(data);
-    worker.onerror = (event) => {
-      event.preventDefault(); // told by a rejection, not by the console
-      receive({ kind: "crashed", error: { code: "internal", message: event.message || LOAD_FAILED } });
+    const workers: Worker[] = [];
+    const add = (): Worker => {
+      const worker = start(where);
+      workers.push(worker);
+      worker.onerror = (event) => {
+        event.preventDefault(); // told by a rejection, not by the console
+        receive({ kind: "crashed", error: { code: "internal", message: event.message || LOAD_FAILED } });
+      };
+      worker.onmessageerror = () => receive({ kind: "crashed", error: toFields("a message of the worker could not be read") });
+      const tell = (core: Omit<WasmMessage, "kind">) => worker.postMessage({ kind: "wasm", ...core } satisfies WasmMessage);
+      if (wasm !== undefined) tell({ source: wasm instanceof URL ? wasm.href : wasm });
+      else void compileFirst().then((first) => tell(first ? { first } : {})).catch(() => tell({})); // some workers take no module
+      return worker;
     };
-    worker.onmessageerror = () => receive({ kind: "crashed", error: toFields("a message of the worker could not be read") });
-    const tell = (core: Omit<WasmMessage, "kind">) => worker.postMessage({ kind: "wasm", ...core } satisfies WasmMessage);
-    if (wasm !== undefined) tell({ source: wasm instanceof URL ? wasm.href : wasm });
-    else void compileFirst().then((first) => tell(first ? { first } : {})).catch(() => tell({})); // some workers take no module
-    return { send, close: async () => worker.terminate() }; // this frees the device and the wasm memory at once
+    const worker = add();
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => receive(data);
+    const send = (message: ToWorker) => worker.postMessage(message, transfers(message));
+    const employ = (others: number) => {
+      while (workers.length <= others) {
+        const { port1, port2 } = new MessageChannel();
+        add().postMessage({ kind: "help", port: port1 } satisfies PortMessage, [port1]);
+        worker.postMessage({ kind: "helper", port: port2 } satisfies PortMessage, [port2]);
+      }
+    };
+    return { send, employ, close: async () => workers.forEach((one) => one.terminate()) }; // this frees the device and the wasm memory at once
   };
 }
 

@@ -1,6 +1,7 @@
-/** The worker: an engine whose calls come as messages. Imports nothing that starts workers. */
+/** The worker: an engine whose calls come as messages, or a helper of another. Imports nothing that starts workers. */
 
 import { Engine } from "./engine.js";
+import { help } from "./helper.js";
 import { transfers } from "./messages.js";
 import type { ToWorker, WasmMessage } from "./messages.js";
 import { loadCore } from "./wasm.js";
@@ -22,6 +23,8 @@ const engine = new Engine(load, (reply) => scope.postMessage(reply, transfers(re
 
 scope.onmessage = ({ data }) => {
   if (data.kind === "wasm") told(data);
+  else if (data.kind === "help") help(data.port, load);
+  else if (data.kind === "helper") engine.adopt(data.port);
   else engine.receive(data);
 };
 scope.onmessageerror = () => told({ kind: "wasm" }); // a module that could not be read: it is loaded here

@@ -5,7 +5,7 @@ import { pixels } from "../nets.js";
 
 const ROWS = 1024;
 
-export async function open(net, { backend, batch, worker = true }) {
+export async function open(net, { backend, batch, cores = 1, worker = true }) {
   const { side, latent, encoder, decoder } = net;
   const vae = await Vae.create({
     input: { kind: "image", height: side, width: side, channels: 1 },
@@ -13,6 +13,7 @@ export async function open(net, { backend, batch, worker = true }) {
     latent: { kind: "gaussian", size: latent },
     likelihood: { kind: "bernoulli" },
     backend,
+    cores,
     worker,
   });
   const data = { values: pixels(ROWS, side), shape: [ROWS, side, side, 1] };

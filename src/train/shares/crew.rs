@@ -22,8 +22,8 @@ pub struct Step<'a> {
 
 /// Helpers by number: the i-th has part i + 1.
 pub trait Crew {
-    /// Ready when all of them are.
-    fn begin(&self, task: &Task) -> Pending;
+    /// Ready when all of them are. `columns`: how many metrics each finds.
+    fn begin(&self, task: &Task, columns: usize) -> Pending;
     fn send(&self, i: usize, step: &Step);
     /// Ready when all have answered what was sent.
     fn gather(&self) -> Pending;

@@ -51,7 +51,11 @@ impl Part {
     }
 
     fn gradient(self) -> Role {
-        Role::Scratch(format!("{}.gradient", self.name()))
+        Role::Scratch(self.gradient_name())
+    }
+
+    fn gradient_name(self) -> String {
+        format!("{}.gradient", self.name())
     }
 
     fn metrics(self) -> Role {
@@ -105,7 +109,7 @@ impl Shares {
         }
         let update = backend.build(Plan::compile(&programs::update(model, &parts, adam)?)?).await?;
         if let Some(crew) = &crew {
-            crew.begin(task).await?;
+            crew.begin(task, readout.columns()).await?;
         }
         Ok((Shares { here, there, crew, update, controls }, readout))
     }

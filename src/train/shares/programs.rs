@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::expr::{Scalar, input};
 use crate::graph::{Edge, Graph, Source};
-use crate::nn::{Params, layout};
+use crate::nn::Params;
 use crate::ops;
 use crate::ops::adam::Adam;
 use crate::shape::Meta;
@@ -21,9 +21,7 @@ pub fn share(model: &Model, set: &Resident, part: Part) -> Result<(Graph, Readou
     let loss = model.loss(&mut g, &mut p, &mut Params::collector(), &batch)?;
     let dw = pulled(&mut g, &p, &model.specs, &loss, part.batch)?;
     let gradient = packed(&mut g, &model.specs, &dw)?;
-    let (_, size) = layout(&model.specs);
-    let kept = scratch(&mut g, part, size);
-    g.update(kept, gradient)?;
+    g.share(&part.gradient_name(), gradient);
     let (values, readout) = Readout::of(&loss);
     write_ring(&mut g, &part.name(), 1, &values, 1.0 / part.batch as f64)?;
     Ok((g, readout))
@@ -34,14 +32,11 @@ pub fn update(model: &Model, parts: &[Part], adam: Adam) -> Result<Graph> {
     let mut g = Graph::new();
     let flat = Params::bind(&mut g, &model.specs)?.flat().ok_or_else(|| Error::internal("the parameters are bound"))?;
     let size = g.shape(flat).size();
-    let gradients: Vec<Edge> = parts.iter().map(|part| scratch(&mut g, *part, size)).collect();
+    let scratch = |part: &Part| g.leaf(Source::Scratch(part.gradient_name()), Meta::f32([size]));
+    let gradients: Vec<Edge> = parts.iter().map(scratch).collect();
     let sum = (1..parts.len()).fold(input(0), |sum: Scalar, k| sum + input(k));
     let gradient = ops::map(&mut g, sum, &gradients)?;
     let adam = Adam { is_averaged: model.options.ema.is_some(), ..adam };
     step(&mut g, flat, gradient, MOMENTS, adam, None)?;
     Ok(g)
-}
-
-fn scratch(g: &mut Graph, part: Part, size: usize) -> Edge {
-    g.leaf(Source::Scratch(format!("{}.gradient", part.name())), Meta::f32([size]))
 }

@@ -1,0 +1,68 @@
+/** The other cores of a run, as the first has them: the core calls these methods (`src/api/crew.rs`), and messages go to helpers by their ports. */
+
+import type { OwnData } from "./data.js";
+import { ReparamError } from "./errors.js";
+import type { FromHelper, ToHelper } from "./messages.js";
+
+export class Crew {
+  private readonly ports: readonly MessagePort[];
+  private readonly data: OwnData;
+  /** What goes to each helper and comes back from it, in one buffer that moves to and fro. */
+  private readonly rooms: Float32Array<ArrayBuffer>[] = [];
+  /** How many answers are awaited, and who is told when they are there. */
+  private awaited = 0;
+  private told: { resolve(): void; reject(error: ReparamError): void } | undefined;
+  private fault: ReparamError | undefined;
+
+  constructor(ports: readonly MessagePort[], data: OwnData) {
+    this.ports = ports;
+    this.data = data;
+    for (const [i, port] of ports.entries()) port.onmessage = ({ data }: MessageEvent<FromHelper>) => this.receive(i, data);
+  }
+
+  begin(task: string): Promise<void> {
+    for (const [i, port] of this.ports.entries()) this.post(port, { kind: "begin", task, k: i + 1, data: this.data }, []);
+    this.awaited = this.ports.length;
+    return this.gather();
+  }
+
+  room(i: number, size: number): Float32Array {
+    return (this.rooms[i] ??= new Float32Array(size));
+  }
+
+  send(i: number, t: number, order: Uint32Array, controls: Float64Array): void {
+    const room = this.rooms[i]!; // the core has put the parameters there
+    this.awaited++;
+    this.post(this.ports[i]!, { kind: "step", room, t, order, controls }, [room.buffer]);
+  }
+
+  gather(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.told = { resolve, reject };
+      this.tell();
+    });
+  }
+
+  end(): void {
+    for (const port of this.ports) this.post(port, { kind: "end" }, []);
+  }
+
+  private post(port: MessagePort, message: ToHelper, moved: Transferable[]): void {
+    port.postMessage(message, moved);
+  }
+
+  private receive(i: number, answer: FromHelper): void {
+    if (answer.kind === "found") this.rooms[i] = answer.room;
+    if (answer.kind === "failed") this.fault ??= new ReparamError(answer.error);
+    this.awaited--;
+    this.tell();
+  }
+
+  private tell(): void {
+    const { told, fault } = this;
+    if (told === undefined || (this.awaited > 0 && fault === undefined)) return;
+    this.told = undefined;
+    if (fault) told.reject(fault);
+    else told.resolve();
+  }
+}
