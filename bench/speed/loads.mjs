@@ -1,13 +1,13 @@
 /** From the start of a navigation to the first training step of the MLP. */
 import { say } from "../../scripts/run.mjs";
 import { NETS } from "./nets.js";
-import { CLOSING, SUBJECTS, within } from "./subjects.mjs";
+import { CLOSING, SUBJECTS, isWhole, within } from "./subjects.mjs";
 import { median } from "./statistics.mjs";
 
 /** Milliseconds by subject, `--loads` of each, in turn. */
 export async function loadTimes(lab, settings) {
   say("page load to first step");
-  const names = settings.names.filter((name) => SUBJECTS[name].library && !SUBJECTS[name].mended);
+  const names = settings.names.filter((name) => isWhole(SUBJECTS[name]));
   const loads = Object.fromEntries(names.map((name) => [name, []]));
   for (let i = 0; i < settings.loads; i++)
     for (const name of names)

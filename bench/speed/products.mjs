@@ -2,7 +2,7 @@
 import { say } from "../../scripts/run.mjs";
 import { assemble, product } from "./hand/wat.mjs";
 import { interleave, prepare } from "./rounds.mjs";
-import { SUBJECTS, openPage } from "./subjects.mjs";
+import { SUBJECTS, isWhole, openPage } from "./subjects.mjs";
 
 /** Rows and vectors of 4 columns in registers. */
 const WASM = [[4, 2], [3, 3], [6, 2]];
@@ -14,7 +14,7 @@ const AROUND = { "result alone": { depth: 1 }, "latents alone": { width: 1 }, "c
 
 /** By size, by name: { rounds, about }. Of ours also `…, result alone` and so on: the same with a depth or a width of 1 in place of n. */
 export async function products(lab, settings) {
-  const mine = settings.names.filter((name) => SUBJECTS[name].library && !SUBJECTS[name].mended).map((name) => [name, SUBJECTS[name], {}]);
+  const mine = settings.names.filter((name) => isWhole(SUBJECTS[name])).map((name) => [name, SUBJECTS[name], {}]);
   const ours = mine.filter(([, { library }]) => library === "reparam");
   const around = ours.flatMap(([name, subject]) => Object.entries(AROUND).map(([what, sizes]) => [`${name}, ${what}`, subject, sizes]));
   const backends = new Set(mine.map(([, { backend }]) => (backend === "webgpu" ? "webgpu" : "wasm")));

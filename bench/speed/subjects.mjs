@@ -20,6 +20,9 @@ export const SUBJECTS = {
   "PyTorch, 2 threads": { threads: 2 },
 };
 
+/** Whether it is a library as it comes, in one thread: what pages load, and products, are measured of those alone. */
+export const isWhole = ({ library, mended, cores }) => Boolean(library) && !mended && !cores;
+
 /** Seconds that a page may take to close: on a software adapter it waits for what it has submitted. */
 export const CLOSING = 10;
 

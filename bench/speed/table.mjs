@@ -13,7 +13,7 @@ const row = (...cells) => `| ${cells.join(" | ")} |`;
 const failure = (name, why, columns) => row(name, why, ...Array(columns - 2).fill(""));
 
 /** The limit that holds for a subject by name: of WebGPU, or of one thread on the CPU. PyTorch has wider registers than wasm. */
-const limitOf = (limits, name) => limits[name.includes("webgpu") ? "webgpu" : SUBJECTS[name]?.threads ? undefined : "wasm"];
+const limitOf = (limits, name) => limits[name.includes("webgpu") ? "webgpu" : SUBJECTS[name]?.threads || SUBJECTS[name]?.cores ? undefined : "wasm"];
 
 export function markdown(report) {
   const { adapter, browser, cpu, threads, rounds, torch, notes } = report;
