@@ -3,29 +3,52 @@
 //! Few constants and few operations count: V8 builds a vector constant anew at every use. So do short chains of them: polynomials are summed
 //! in pairs (Estrin 1960), but for the largest terms, whose sums round most.
 
-const LN_2_HIGH: f32 = 0.693_359_4;
-const LN_2_LOW: f32 = -2.121_944_4e-4;
+use super::Lanes;
+
+/// What `exp` and `softplus` reckon with. A loop that reads it from memory has each number in a register, or a word away.
+#[derive(Clone, Copy)]
+struct Terms {
+    log2_e: f32,
+    /// 1.5 · 2²³: adding it leaves the nearest integer in the low bits.
+    round: f32,
+    ln_2: [f32; 2],
+    exp: [f32; 6],
+    softplus: [f32; 5],
+    lowest: f32,
+    one: f32,
+    two: f32,
+}
+
+const TERMS: Terms = Terms {
+    log2_e: std::f32::consts::LOG2_E,
+    round: 12_582_912.0,
+    ln_2: [0.693_359_4, -2.121_944_4e-4],
+    exp: [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5],
+    softplus: [0.2, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0],
+    lowest: -87.0,
+    one: 1.0,
+    two: 2.0,
+};
 
 /// (p, b) with eˣ = p · 2ⁿ, ½ < p < 2; n stands in the low bits of b, so that b << 23 adds it to an exponent field.
 /// Range reduction by ln 2 in two parts and a degree-6 polynomial (Moshier, Cephes `expf`); relative error below 2e-7.
 #[inline(always)]
-fn exp_parts(x: f32) -> (f32, u32) {
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³: adding it leaves the nearest integer in the low bits
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = x - n * LN_2_HIGH - n * LN_2_LOW;
+fn exp_parts(x: f32, t: &Terms) -> (f32, u32) {
+    let [a, b, c, d, e, f] = t.exp;
+    // The least x that is told from those below: there 2ⁿ is still a normal number.
+    let x = if x < t.lowest { t.lowest } else { x };
+    let shifted = x * t.log2_e + t.round;
+    let n = shifted - t.round;
+    let r = x - n * t.ln_2[0] - n * t.ln_2[1];
     let z = r * r;
-    let p = (1.987_569_1e-4 * r + 1.398_199_9e-3) * z + (8.333_452e-3 * r + 4.166_579_6e-2);
-    let p = p * z + (0.166_666_65 * r + 0.5);
-    (p * z + r + 1.0, shifted.to_bits())
+    let p = (a * r + b) * z + (c * r + d);
+    let p = p * z + (e * r + f);
+    (p * z + r + t.one, shifted.to_bits())
 }
-
-/// The least x that `exp` tells from those below: there 2ⁿ is still a normal number.
-const LOWEST: f32 = -87.0;
 
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    let (p, n) = exp_parts(if x < LOWEST { LOWEST } else { x });
+    let (p, n) = exp_parts(x, &TERMS);
     let y = f32::from_bits(p.to_bits().wrapping_add(n << 23));
     // Too large, or NaN.
     if x < 88.722_84 { y } else { x + f32::INFINITY }
@@ -33,9 +56,9 @@ pub fn exp(x: f32) -> f32 {
 
 /// eˣ for x ≤ 0.
 #[inline(always)]
-fn exp_negative(x: f32) -> f32 {
-    let (p, n) = exp_parts(if x < LOWEST { LOWEST } else { x });
-    p * f32::from_bits((n << 23).wrapping_add(1.0f32.to_bits()))
+fn exp_negative(x: f32, t: &Terms) -> f32 {
+    let (p, n) = exp_parts(x, t);
+    p * f32::from_bits((n << 23).wrapping_add(t.one.to_bits()))
 }
 
 /// ln x = ln m + n ln 2 with m in [√½, √2) and f = m − 1 by a series in f/(2 + f) (Sun Microsystems 1993, FreeBSD `e_logf.c`); relative
@@ -59,36 +82,40 @@ pub fn log(x: f32) -> f32 {
 
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    sigmoid_of(x, exp_negative(-x.abs()))
+    sigmoid_of(x, exp_negative(-x.abs(), &TERMS), &TERMS)
 }
 
 #[inline(always)]
 pub fn softplus(x: f32) -> f32 {
-    softplus_of(x, exp_negative(-x.abs()))
+    softplus_of(x, exp_negative(-x.abs(), &TERMS), &TERMS)
 }
 
-/// Both, for little more than one of them.
-#[inline(always)]
-pub fn softplus_and_sigmoid(x: f32) -> [f32; 2] {
-    let e = exp_negative(-x.abs());
-    [softplus_of(x, e), sigmoid_of(x, e)]
+/// Both of every x, for little more than one of them.
+#[inline(never)] // alone in a function, its terms are read once
+pub fn softplus_and_sigmoid(x: &Lanes, softplus: &mut Lanes, sigmoid: &mut Lanes) {
+    let t = *std::hint::black_box(&TERMS);
+    for ((softplus, sigmoid), x) in softplus.iter_mut().zip(sigmoid).zip(x) {
+        let e = exp_negative(-x.abs(), &t);
+        (*softplus, *sigmoid) = (softplus_of(*x, e, &t), sigmoid_of(*x, e, &t));
+    }
 }
 
 /// 1/(1 + e^−x), e = e^−|x|.
 #[inline(always)]
-fn sigmoid_of(x: f32, e: f32) -> f32 {
-    let y = 1.0 / (1.0 + e);
+fn sigmoid_of(x: f32, e: f32, t: &Terms) -> f32 {
+    let y = t.one / (t.one + e);
     if x < 0.0 { e * y } else { y }
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e), e = e^−|x|; and ln(1 + e) = 2 artanh s, s = e/(2 + e) ≤ ⅓, by its series (Abramowitz & Stegun 1964, 4.6.33)
 /// to s¹¹, whose coefficient 2/11 is raised to 0.2 for the terms left out: 1e-8 of the result; with rounding below 5e-7.
 #[inline(always)]
-fn softplus_of(x: f32, e: f32) -> f32 {
-    let s = e / (2.0 + e);
+fn softplus_of(x: f32, e: f32, t: &Terms) -> f32 {
+    let [f, d, c, b, a] = t.softplus;
+    let s = e / (t.two + e);
     let z = s * s;
     let w = z * z;
-    let p = ((0.2 * w + (2.0 / 9.0 * z + 2.0 / 7.0)) * w + (2.0 / 5.0 * z + 2.0 / 3.0)) * z + 2.0;
+    let p = ((f * w + (d * z + c)) * w + (b * z + a)) * z + t.two;
     let positive = if x < 0.0 { 0.0 } else { x };
     positive + s * p
 }
@@ -99,7 +126,7 @@ pub fn tanh(x: f32) -> f32 {
     let z = x * x;
     let near = ((((-5.704_988_7e-3 * z + 2.063_909e-2) * z - 5.373_971_4e-2) * z + 0.133_314_17) * z - 0.333_332_8) * z * x + x;
     let a = x.abs();
-    let e = exp_negative(-a - a);
+    let e = exp_negative(-a - a, &TERMS);
     let far = ((1.0 - e) / (1.0 + e)).copysign(x);
     if a < 0.625 { near } else { far }
 }
@@ -111,7 +138,7 @@ pub fn erf(x: f32) -> f32 {
     let a = x.abs();
     let t = 1.0 / (1.0 + 0.327_591_1 * a);
     let p = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_8) * t - 0.284_496_74) * t + 0.254_829_6) * t;
-    let far = (1.0 - p * exp_negative(-a * a)).copysign(x);
+    let far = (1.0 - p * exp_negative(-a * a, &TERMS)).copysign(x);
     let z = x * x;
     let near = x * (std::f32::consts::FRAC_2_SQRT_PI + z * (-0.376_126_4 + z * (0.112_837_92 + z * -0.026_866_17)));
     if a < 0.25 { near } else { far }

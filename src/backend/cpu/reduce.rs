@@ -36,7 +36,7 @@ pub fn totals(job: &mut Job) {
         for start in (0..count).step_by(BLOCK) {
             let n = BLOCK.min(count - start);
             let x = job.loads[k].slice(job.env, job.memory, start, n, &mut job.work.b);
-            total += x.chunks(RUN).map(|run| f64::from(run.iter().sum::<f32>())).sum::<f64>();
+            total += x.chunks(RUN * LANES).map(|x| f64::from(run(x, 0.0, |a, b| a + b))).sum::<f64>();
         }
         job.store.write(job.env, job.memory, k, &[total as f32]);
     }

@@ -106,9 +106,7 @@ impl Tape {
                     }
                 }
                 Instr::Unary(_, x) if code.has_beside(i) => {
-                    for ((softplus, sigmoid), x) in next.iter_mut().zip(&mut beside[..]).zip(source.get(*x)) {
-                        [*softplus, *sigmoid] = fast::softplus_and_sigmoid(*x);
-                    }
+                    fast::softplus_and_sigmoid(source.get(*x), next, beside);
                 }
                 Instr::Unary(f, x) => f.f32_lanes(source.get(*x), &mut next[..]),
                 Instr::Binary(f, a, b) => match (code.factors(*a), code.factors(*b)) {

@@ -5,16 +5,15 @@ use super::memory::Memory;
 use crate::expr::Env;
 use crate::ops::adam::{AVERAGE_MEMORY, Adam, CLIP_NORM, clip_factor};
 
-/// What is the same for all elements of a step.
+/// What is the same for all elements of a step, in the order of computation that Kingma & Ba 2015 end their section 2 with:
+///   m′ = β₁m + share1·g,  v′ = β₂v + (share2·g)²,  w′ = w − (rate·m′ / (√v′ + ε) + decay·w),
+/// rate and ε with the corrections in them, the shares with the clipping.
 #[derive(Debug, Default)]
 struct Coefficients {
-    gradient: f32,
     beta1: f32,
     share1: f32,
     beta2: f32,
     share2: f32,
-    unbias1: f32,
-    unbias2: f32,
     epsilon: f32,
     decay: f32,
     rate: f32,
@@ -47,17 +46,16 @@ impl Update {
         } else {
             1.0
         };
+        let [first, second] = controls.corrections.map(|correction| env.control(correction));
+        let rate = env.control(controls.rate);
         self.now = Coefficients {
-            gradient: gradient as f32,
             beta1: beta1 as f32,
-            share1: (1.0 - beta1) as f32,
+            share1: (gradient * (1.0 - beta1)) as f32,
             beta2: beta2 as f32,
-            share2: (1.0 - beta2) as f32,
-            unbias1: (1.0 / env.control(controls.corrections[0])) as f32,
-            unbias2: (1.0 / env.control(controls.corrections[1])) as f32,
-            epsilon: epsilon as f32,
-            decay: env.control(controls.decay) as f32,
-            rate: env.control(controls.rate) as f32,
+            share2: (gradient * (1.0 - beta2).sqrt()) as f32,
+            epsilon: (epsilon * second.sqrt()) as f32,
+            decay: (rate * env.control(controls.decay)) as f32,
+            rate: (rate * second.sqrt() / first) as f32,
             memory: env.control(AVERAGE_MEMORY) as f32,
         };
     }
@@ -82,11 +80,10 @@ impl Update {
 impl Coefficients {
     fn step(&self, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
         for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
-            let g = g * self.gradient;
+            let share = g * self.share2;
             *m = *m * self.beta1 + g * self.share1;
-            *v = *v * self.beta2 + g * g * self.share2;
-            let direction = *m * self.unbias1 / ((*v * self.unbias2).sqrt() + self.epsilon) + self.decay * *w;
-            *w -= self.rate * direction;
+            *v = *v * self.beta2 + share * share;
+            *w -= *m * self.rate / (v.sqrt() + self.epsilon) + *w * self.decay;
         }
     }
 }
