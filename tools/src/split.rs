@@ -10,6 +10,7 @@ mod data;
 mod links;
 mod live;
 mod outline;
+mod panics;
 mod points;
 mod scan;
 
@@ -26,6 +27,7 @@ use walrus::{
 use crate::Result;
 use links::{Links, Symbol, Uses};
 use outline::{Registers, outline};
+use panics::{STOPS, silence, silent};
 pub use points::instrument;
 use points::points;
 use scan::Levels;
@@ -77,7 +79,11 @@ fn outlined(core: &Path, homes: &[u8]) -> Result<(Module, HashMap<FunctionId, u8
     let mut homes: HashMap<FunctionId, u8> = levels.iter().map(begins).collect();
     keep_together(&module, &mut homes);
     let mut registers = Registers::default();
+    let instead = silent(&module)?;
     for (id, levels) in levels {
+        if !is_any(&module, id, &["dlmalloc"]) {
+            silence(&mut module, id, &instead);
+        }
         if !is_whole(&module, id) {
             homes.extend(outline(&mut module, id, homes[&id], levels, &mut registers));
         }
@@ -116,9 +122,11 @@ fn is_kept(module: &Module, id: FunctionId) -> bool {
 }
 
 fn is_any(module: &Module, id: FunctionId, kinds: &[&str]) -> bool {
-    let Some(name) = module.funcs.get(id).name.as_deref() else { return true };
-    let name = format!("{:#}", rustc_demangle::demangle(name));
-    kinds.iter().any(|kind| name.contains(kind))
+    name_of(module, id).is_none_or(|name| kinds.iter().any(|kind| name.contains(kind)))
+}
+
+fn name_of(module: &Module, id: FunctionId) -> Option<String> {
+    module.funcs.get(id).name.as_deref().map(|name| format!("{:#}", rustc_demangle::demangle(name)))
 }
 
 fn called_by(module: &Module, id: FunctionId) -> BTreeSet<FunctionId> {
@@ -296,6 +304,7 @@ fn make_first(module: &mut Module, plan: &Plan) -> Result<()> {
     let table = table(module)?;
     let load = module.exports.get_func(LOAD)?;
     module.exports.remove(LOAD)?;
+    STOPS.into_iter().try_for_each(|name| module.exports.remove(name).map(drop))?;
     let globals: Vec<GlobalId> = module.globals.iter().map(|global| global.id()).collect();
     let tables: Vec<TableId> = module.tables.iter().map(|table| table.id()).collect();
 
