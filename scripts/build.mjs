@@ -46,7 +46,8 @@ export async function buildWasm() {
   writeFileSync(places, await homes(await import(pathToFileURL(file("reparam.js"))), readFileSync(marked)));
   tool("split", file(WASM), compiled, places, ...[FIRST, ...OTHERS].map(file));
   optimise(WASM);
-  for (const name of [FIRST, ...OTHERS]) optimise(name, "--one-caller-inline-max-function-size=0"); // code in one piece packs worse
+  // Code in one piece packs worse, and so do constants in more pieces than they were shared out in.
+  for (const name of [FIRST, ...OTHERS]) optimise(name, "--one-caller-inline-max-function-size=0", "--skip-pass=memory-packing");
   for (const name of [WASM, FIRST, ...OTHERS]) {
     if (name in RELAXED) writeFused(file(name), file(RELAXED[name]));
     wasmOpt("--strip-debug", "--strip-producers", file(name), "-o", file(name));

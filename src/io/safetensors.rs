@@ -128,7 +128,8 @@ mod tests {
         let view =
             |(t, b): (&Tensor, _)| (t.name.clone(), TensorView::new(Dtype::F32, t.shape.clone(), b).expect("the sizes agree"));
         let views: Vec<_> = tensors.iter().zip(bytes.iter().map(Vec::as_slice)).map(view).collect();
-        let expected = serialize(views, Some(HashMap::from([("k".into(), "{\"v\": 1}\n".into())]))).expect("it is a valid file");
+        let expected =
+            serialize(views, Some([("k".into(), "{\"v\": 1}\n".into())].into_iter().collect())).expect("it is a valid file");
         assert_eq!(write(&tensors, &[("k", "{\"v\": 1}\n")]).expect("it is a valid file"), expected);
     }
 
