@@ -46,7 +46,8 @@ export async function buildWasm() {
   writeFileSync(places, await homes(await import(pathToFileURL(file("reparam.js"))), readFileSync(marked)));
   tool("split", file(WASM), compiled, places, ...[FIRST, ...OTHERS].map(file));
   optimise(WASM);
-  for (const name of [FIRST, ...OTHERS]) optimise(name, "--one-caller-inline-max-function-size=0"); // code in one piece packs worse
+  // Code in one piece packs worse, and so do constants in more pieces than they were shared out in.
+  for (const name of [FIRST, ...OTHERS]) optimise(name, "--one-caller-inline-max-function-size=0", "--skip-pass=memory-packing");
   for (const name of [WASM, FIRST, ...OTHERS]) {
     if (name in RELAXED) writeFused(file(name), file(RELAXED[name]));
     wasmOpt("--strip-debug", "--strip-producers", file(name), "-o", file(name));
@@ -64,14 +65,20 @@ export async function buildLib() {
   await build({
     input: Object.fromEntries(ENTRIES.map((name) => [basename(name.replace(/\/index$/, "")), path("build/lib", `${name}.js`)])),
     resolve: { alias: { "#wasm": path("build/wasm/reparam.js") } },
-    output: { dir: path("dist"), cleanDir: true, chunkFileNames: "[name].js", comments: false }, // left readable: minifiers write `./worker.js` in backticks, which not every bundler follows
+    output: { dir: path("dist"), cleanDir: true, chunkFileNames: "[name].js", comments: false, minify: true },
   });
+  for (const name of readdirSync(path("dist"))) writeFileSync(path("dist", name), quoted(readFileSync(path("dist", name), "utf8")));
   cpSync(path("build/lib"), path("dist"), { recursive: true, filter: (name) => statSync(name).isDirectory() || name.endsWith(".d.ts") });
   for (const name of [...WHOLE, FIRST, RELAXED[FIRST], ...OTHERS]) copyFileSync(path("build/wasm", name), path("dist", name));
   for (const name of WHOLE)
     writeFileSync(path("dist", `${name}.d.ts`), "/** The address of the file, with a bundler that copies assets. */\ndeclare const url: string;\nexport default url;\n");
   const sizes = readdirSync(path("dist")).filter((name) => /\.(js|wasm)$/.test(name)).map((name) => [name, gzipSync(readFileSync(path("dist", name)), { level: 9 }).length]);
   console.log(sizes.map(([name, bytes]) => `dist/${name}  ${(bytes / 1000).toFixed(1)} kB gzip`).join("\n"));
+}
+
+/** Minifiers write `./worker.js` in backticks, which not every bundler follows: an address in quotes. */
+function quoted(code) {
+  return code.replace(/new URL\(`([^`$]*)`/g, 'new URL("$1"');
 }
 
 /** www/site → build/site, with the digits it trains on. */

@@ -1,11 +1,10 @@
 //! The reverse sweep. The backward half is added to the same graph, so that it is fused, planned and run like anything else.
 //! It knows no operation but the sum of two gradients.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, Result};
 use crate::graph::{Edge, Graph, Vjp};
 use crate::ops;
+use crate::sorted::Sorted;
 
 /// ∂loss/∂x for each x in `wrt`. `loss` has one element; an x on which it does not depend is an error.
 pub fn gradients(g: &mut Graph, loss: Edge, wrt: &[Edge]) -> Result<Vec<Edge>> {
@@ -14,7 +13,7 @@ pub fn gradients(g: &mut Graph, loss: Edge, wrt: &[Edge]) -> Result<Vec<Edge>> {
         return Err(Error::shape("gradients", format!("the loss is {shape}, wants one element")));
     }
     let reaches = depends_on(g, loss, wrt);
-    let mut adjoints: HashMap<Edge, Edge> = HashMap::new();
+    let mut adjoints: Sorted<Edge, Edge> = Sorted::default();
     let one = ops::fill(g, shape, 1.0)?;
     adjoints.insert(loss, one);
     for id in (0..=loss.node).rev().filter(|id| reaches[*id]) {

@@ -4,7 +4,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | 0 | `error` `shape` `rng` `fields` |
+//! | 0 | `error` `shape` `rng` `fields` `sorted` |
 //! | 1 | `expr`: scalar expressions, their values, WGSL text and derivatives |
 //! | 2 | `graph`: nodes, `trait Op`, launches as data |
 //! | 3 | `ops`: one file an op, one registry |
@@ -28,6 +28,7 @@ pub mod ops;
 pub mod plan;
 pub mod rng;
 pub mod shape;
+pub mod sorted;
 pub mod train;
 pub mod vae;
 

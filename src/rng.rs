@@ -104,10 +104,21 @@ pub fn erfinv_with(x: f32, log: impl Fn(f32) -> f32) -> f32 {
 pub fn permutation(seed: u64, epoch: u32, n: usize) -> Vec<u32> {
     const ORDER: u32 = 0x6F72_6465; // "orde"
     let [low, high] = seed_words(seed);
-    let mut keyed: Vec<u64> =
-        (0..n as u32).map(|i| (u64::from(threefry2x32([low, high ^ ORDER], [epoch, i])[0]) << 32) | u64::from(i)).collect();
-    keyed.sort_unstable();
-    keyed.into_iter().map(|pair| pair as u32).collect()
+    let words: Vec<u32> = (0..n as u32).map(|i| threefry2x32([low, high ^ ORDER], [epoch, i])[0]).collect();
+    // By the bytes of the words from the lowest on: each pass keeps the order of those before it.
+    let (mut order, mut next): (Vec<u32>, Vec<u32>) = ((0..n as u32).collect(), vec![0; n]);
+    for byte in 0..4 {
+        let digit = |i: u32| (words[i as usize] >> (8 * byte) & 255) as usize;
+        let mut at = [0; 257];
+        order.iter().for_each(|i| at[digit(*i) + 1] += 1);
+        (0..256).for_each(|k| at[k + 1] += at[k]);
+        for i in &order {
+            next[at[digit(*i)]] = *i;
+            at[digit(*i)] += 1;
+        }
+        std::mem::swap(&mut order, &mut next);
+    }
+    order
 }
 
 #[cfg(test)]
@@ -138,6 +149,8 @@ mod tests {
     fn permutations_hold_every_index_once_and_change_with_the_epoch() {
         let mut order = permutation(5, 0, 1000);
         assert_ne!(order, permutation(5, 1, 1000));
+        let word = |i: &u32| threefry2x32([seed_words(5)[0], seed_words(5)[1] ^ 0x6F72_6465], [0, *i])[0];
+        assert!(order.is_sorted_by_key(|i| (word(i), *i)));
         order.sort_unstable();
         assert_eq!(order, (0..1000).collect::<Vec<u32>>());
     }

@@ -75,7 +75,7 @@ impl fmt::Debug for Shape {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DType {
     F32,
     /// Half precision, two to a word on the device: how a plan may store activations. No edge of a graph is of it.

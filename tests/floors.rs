@@ -164,7 +164,7 @@ fn floors() -> BTreeMap<String, u32> {
 
 const BESIDE: &str = "io";
 /// What the room beside the floors may know, and from which floor on it may be known.
-const BESIDE_KNOWS: [&str; 2] = ["error", "shape"];
+const BESIDE_KNOWS: [&str; 3] = ["error", "shape", "sorted"];
 const BESIDE_KNOWN_FROM: u32 = 7;
 
 /// What is wrong with `file` naming `crate::path`.

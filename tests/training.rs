@@ -4,8 +4,6 @@
 #[allow(dead_code)] // each test file uses a part of it
 mod common;
 
-use std::collections::HashMap;
-
 use common::runs::{
     assert_curves_agree, bars, clock, conv, create, curve, data, mlp, noise, normal, residual, train, train_within, with,
 };
@@ -366,7 +364,7 @@ fn without_noise(mut s: Session) -> Session {
         }
     }
     let header = file.metadata("reparam.1").expect("it is there").to_string();
-    let bytes = write(&tensors, HashMap::from([("reparam.1".to_string(), header)])).expect("it is written");
+    let bytes = write(&tensors, &[("reparam.1", &header)]).expect("it is written");
     wait(Session::load(&bytes, Choice::Cpu, clock)).expect("it is a model")
 }
 

@@ -44,6 +44,18 @@ pub fn load_part(part: u32) {
     }
 }
 
+/// What the parts of the core call where the whole one panics with a text of its own (`tools/src/split/panics.rs`).
+#[wasm_bindgen]
+pub fn stopped() {
+    panic!("the core came to where it is never to be; reparam_bg.wasm, the core in one file, tells more");
+}
+
+/// The same where memory is exhausted.
+#[wasm_bindgen]
+pub fn exhausted() {
+    panic!("out of memory: no more than 4 GB can be had");
+}
+
 /// Calls `listener` with the text of a panic, after which this module must not be used again.
 #[wasm_bindgen]
 pub fn on_panic(listener: js_sys::Function) {

@@ -1,18 +1,18 @@
 //! Derivatives by the chain rule over the expression's graph, each shared term once.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{Binary, Scalar, Term, constant, select};
+use crate::sorted::Sorted;
 
 impl Scalar {
     /// ∂self/∂Input(k), or `None` where it is zero everywhere.
     pub fn derivative(&self, k: usize) -> Option<Scalar> {
-        sweep(self, k, &mut HashMap::new())
+        sweep(self, k, &mut Sorted::default())
     }
 }
 
-fn sweep(e: &Scalar, k: usize, seen: &mut HashMap<*const Term, Option<Scalar>>) -> Option<Scalar> {
+fn sweep(e: &Scalar, k: usize, seen: &mut Sorted<*const Term, Option<Scalar>>) -> Option<Scalar> {
     let key = Rc::as_ptr(&e.0);
     if let Some(done) = seen.get(&key) {
         return done.clone();

@@ -8,9 +8,10 @@ mod program;
 mod value;
 mod wgsl;
 
-use std::collections::HashMap;
 use std::ops;
 use std::rc::Rc;
+
+use crate::sorted::Sorted;
 
 pub use functions::{Binary, Unary};
 pub use program::{Instr, Program};
@@ -160,12 +161,13 @@ impl Scalar {
 
     /// The same expression with every `Input(k)` and `Core` replaced.
     pub fn substitute(&self, leaf: &mut dyn FnMut(&Term) -> Scalar) -> Scalar {
-        self.rebuild(leaf, &mut HashMap::new())
+        self.rebuild(leaf, &mut Sorted::default())
     }
 
     /// The same expression with a shared subterm, the very object `part`, replaced.
     pub fn replace(&self, part: &Scalar, by: &Scalar) -> Scalar {
-        let mut seen = HashMap::from([(Rc::as_ptr(&part.0), by.clone())]);
+        let mut seen = Sorted::default();
+        seen.insert(Rc::as_ptr(&part.0), by.clone());
         self.rebuild(
             &mut |leaf| match leaf {
                 Term::Input(k) => input(*k),
@@ -175,7 +177,7 @@ impl Scalar {
         )
     }
 
-    fn rebuild(&self, leaf: &mut dyn FnMut(&Term) -> Scalar, seen: &mut HashMap<*const Term, Scalar>) -> Scalar {
+    fn rebuild(&self, leaf: &mut dyn FnMut(&Term) -> Scalar, seen: &mut Sorted<*const Term, Scalar>) -> Scalar {
         let key = Rc::as_ptr(&self.0);
         if let Some(done) = seen.get(&key) {
             return done.clone();

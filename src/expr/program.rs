@@ -1,8 +1,7 @@
 //! An expression as straight-line code with several results, each common term once.
 
-use std::collections::HashMap;
-
 use super::{Binary, Law, Scalar, Term, Unary};
+use crate::sorted::Sorted;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Instr {
@@ -78,8 +77,7 @@ impl Program {
 #[derive(Default)]
 struct Lowering {
     instrs: Vec<Instr>,
-    known: HashMap<Instr, u32>,
-    visited: HashMap<*const Term, u32>,
+    visited: Sorted<*const Term, u32>,
 }
 
 impl Lowering {
@@ -106,7 +104,7 @@ impl Lowering {
             }
         };
         let next = self.instrs.len() as u32;
-        let at = *self.known.entry(instr).or_insert(next);
+        let at = self.instrs.iter().position(|known| *known == instr).map_or(next, |at| at as u32);
         if at == next {
             self.instrs.push(instr);
         }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::error::{Error, Result};
+use crate::sorted::order;
 
 /// A header longer than this is not one of ours.
 const MAX_HEADER: u64 = 1 << 20;
@@ -67,28 +68,44 @@ impl<'a> File<'a> {
     }
 }
 
-pub fn write(tensors: &[Tensor], metadata: HashMap<String, String>) -> Result<Vec<u8>> {
-    let view = |t: &'_ Tensor| -> Result<(String, Vec<u8>, Vec<usize>)> {
-        Ok((t.name.clone(), t.values.iter().flat_map(|x| x.to_le_bytes()).collect(), t.shape.clone()))
-    };
-    let owned = tensors.iter().map(view).collect::<Result<Vec<_>>>()?;
-    let views = owned
-        .iter()
-        .map(|(name, bytes, shape)| {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| Error::internal(e.to_string()))?;
-            Ok((name.as_str(), view))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    serialize(views, Some(metadata.into_iter().collect())).map_err(|e| Error::internal(e.to_string()))
+/// The tensors in the order of their names, as the format's own crate writes them, in a fraction of its code.
+pub fn write(tensors: &[Tensor], metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
+    let quoted = |text: &str| serde_json::to_string(text).map_err(|e| Error::internal(e.to_string()));
+    let mut texts = Vec::with_capacity(metadata.len());
+    for (key, value) in metadata {
+        texts.push(format!("{}:{}", quoted(key)?, quoted(value)?));
+    }
+    let mut header = format!("{{\"__metadata__\":{{{}}}", texts.join(","));
+    let order = order(tensors.len(), |k| &tensors[k].name);
+    let mut end = 0;
+    for tensor in order.iter().map(|k| &tensors[*k]) {
+        let sizes: Vec<String> = tensor.shape.iter().map(usize::to_string).collect();
+        let (name, shape, begin) = (quoted(&tensor.name)?, sizes.join(","), end);
+        end += 4 * tensor.values.len();
+        header += &format!(",{name}:{{\"dtype\":\"F32\",\"shape\":[{shape}],\"data_offsets\":[{begin},{end}]}}");
+    }
+    header.push('}');
+    while !header.len().is_multiple_of(8) {
+        header.push(' ');
+    }
+    let mut bytes = Vec::with_capacity(8 + header.len() + end);
+    bytes.extend((header.len() as u64).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    for tensor in order.iter().map(|k| &tensors[*k]) {
+        bytes.extend(tensor.values.iter().flat_map(|x| x.to_le_bytes()));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use safetensors::tensor::{TensorView, serialize};
+
     use super::*;
 
     fn file() -> Vec<u8> {
         let tensor = Tensor { name: "w".into(), shape: vec![2, 3], values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] };
-        write(&[tensor], HashMap::from([("k".into(), "v".into())])).expect("it is a valid file")
+        write(&[tensor], &[("k", "v")]).expect("it is a valid file")
     }
 
     #[test]
@@ -98,6 +115,22 @@ mod tests {
         assert_eq!(read.tensor("w", &[2, 3]).expect("it is there"), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(read.metadata("k"), Some("v"));
         assert!(read.tensor("w", &[3, 2]).is_err() && read.tensor("x", &[1]).is_err());
+    }
+
+    #[test]
+    fn files_are_those_of_the_formats_own_crate() {
+        let tensor = |name: &str, shape: &[usize]| {
+            let values = (0..shape.iter().product()).map(|k| k as f32 - 1.5).collect();
+            Tensor { name: name.into(), shape: shape.to_vec(), values }
+        };
+        let tensors = [tensor("w.\"b\"", &[2, 3]), tensor("empty", &[0]), tensor("ä", &[]), tensor("a", &[5])];
+        let bytes: Vec<Vec<u8>> = tensors.iter().map(|t| t.values.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+        let view =
+            |(t, b): (&Tensor, _)| (t.name.clone(), TensorView::new(Dtype::F32, t.shape.clone(), b).expect("the sizes agree"));
+        let views: Vec<_> = tensors.iter().zip(bytes.iter().map(Vec::as_slice)).map(view).collect();
+        let expected =
+            serialize(views, Some([("k".into(), "{\"v\": 1}\n".into())].into_iter().collect())).expect("it is a valid file");
+        assert_eq!(write(&tensors, &[("k", "{\"v\": 1}\n")]).expect("it is a valid file"), expected);
     }
 
     #[test]

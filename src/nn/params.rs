@@ -1,13 +1,12 @@
 //! A model's parameters: named tensors in one flat state, so that one update serves a whole model.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, Result};
 use crate::graph::{Edge, Graph};
 use crate::nn::Init;
 use crate::ops::pack::ALIGNMENT;
 use crate::ops::reshape::piece;
 use crate::shape::Shape;
+use crate::sorted::Sorted;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamSpec {
@@ -27,8 +26,8 @@ pub const FLAT: &str = "params";
 pub struct Params {
     specs: Vec<ParamSpec>,
     flat: Option<Edge>,
-    offsets: HashMap<String, usize>,
-    edges: HashMap<String, Edge>,
+    offsets: Sorted<String, usize>,
+    edges: Sorted<String, Edge>,
 }
 
 impl Params {
@@ -50,12 +49,13 @@ impl Params {
     pub fn bind_to(g: &mut Graph, state: &str, specs: &[ParamSpec]) -> Result<Params> {
         let (offsets, size) = layout(specs);
         let flat = g.state(state, [size]);
-        let mut edges = HashMap::new();
-        for (spec, offset) in specs.iter().zip(&offsets) {
-            edges.insert(spec.name.clone(), piece(g, flat, *offset, spec.shape.clone())?);
+        let mut edges = Sorted::default();
+        let mut offset_of = Sorted::default();
+        for (spec, offset) in specs.iter().zip(offsets) {
+            edges.insert(spec.name.clone(), piece(g, flat, offset, spec.shape.clone())?);
+            offset_of.insert(spec.name.clone(), offset);
         }
-        let offsets = specs.iter().map(|s| s.name.clone()).zip(offsets).collect();
-        Ok(Params { specs: specs.to_vec(), flat: Some(flat), offsets, edges })
+        Ok(Params { specs: specs.to_vec(), flat: Some(flat), offsets: offset_of, edges })
     }
 
     /// A parameter by name; the same name gives the same edge.

@@ -6,6 +6,7 @@ use crate::expr::{Binary, Env, input};
 use crate::graph::{Array, Core, CoreInput, Edge, Graph, Launch, Op, Vjp};
 use crate::ops::{Draw, Example, map, map_to, reshape, scale};
 use crate::shape::{Meta, Shape};
+use crate::sorted::distinct;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -50,9 +51,7 @@ pub fn sum_parts(g: &mut Graph, x: Edge, parts: usize) -> Result<Edge> {
 
 fn over(g: &mut Graph, x: Edge, axes: &[usize], kind: Kind) -> Result<Edge> {
     let shape = g.shape(x).clone();
-    let mut axes = axes.to_vec();
-    axes.sort_unstable();
-    axes.dedup();
+    let mut axes = distinct(axes.iter().copied());
     if axes.last().is_some_and(|&d| d >= shape.rank()) {
         return Err(Error::shape("reduce", format!("axes {axes:?} of {shape}")));
     }

@@ -6,8 +6,6 @@
 //! The two halves of a kernel's rows are given to its store together, where nothing else reads the rows. What is left is a kernel of its
 //! own. Nothing here knows where values stand.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, Result};
 use crate::expr::{Scalar, Term, core, input};
 use crate::graph::{Core, Edge, Graph, HALVES, Launch, MapLaunch, NodeId, Span, View};
@@ -16,6 +14,7 @@ use crate::plan::stage::{
     Lazy, Read, Stage, chosen_rows, drop_unused_reads, halved, inline, is_positional, place_reads, push, renumber,
 };
 use crate::plan::update::schedule;
+use crate::sorted::{Sorted, distinct, order};
 
 pub fn fuse(graph: &Graph) -> Result<Fused> {
     let mut fusion = Fusion::new(graph);
@@ -31,13 +30,13 @@ struct Fusion<'a> {
     graph: &'a Graph,
     live: Vec<bool>,
     /// The nodes that read each edge, aliases looked through; `None` stands for the host or a state.
-    readers: HashMap<Edge, Vec<Option<NodeId>>>,
-    aliases: HashMap<Edge, (Edge, usize)>,
-    lazy: HashMap<Edge, Lazy>,
+    readers: Sorted<Edge, Vec<Option<NodeId>>>,
+    aliases: Sorted<Edge, (Edge, usize)>,
+    lazy: Sorted<Edge, Lazy>,
     groups: Vec<Group>,
     /// The group that defines an edge, and as which root.
-    home: HashMap<Edge, (usize, usize)>,
-    group_of: HashMap<NodeId, usize>,
+    home: Sorted<Edge, (usize, usize)>,
+    group_of: Sorted<NodeId, usize>,
     packs: Vec<(Edge, Vec<Span>, Vec<Edge>)>,
     updates: Vec<Group>,
 }
@@ -47,12 +46,12 @@ impl<'a> Fusion<'a> {
         let mut fusion = Fusion {
             graph,
             live: live(graph),
-            readers: HashMap::new(),
-            aliases: HashMap::new(),
-            lazy: HashMap::new(),
+            readers: Sorted::default(),
+            aliases: Sorted::default(),
+            lazy: Sorted::default(),
             groups: Vec::new(),
-            home: HashMap::new(),
-            group_of: HashMap::new(),
+            home: Sorted::default(),
+            group_of: Sorted::default(),
             packs: Vec::new(),
             updates: Vec::new(),
         };
@@ -63,14 +62,14 @@ impl<'a> Fusion<'a> {
             } else {
                 for e in &node.inputs {
                     let base = fusion.base(*e).0;
-                    fusion.readers.entry(base).or_default().push(Some(id));
+                    fusion.readers.or_default(base).push(Some(id));
                 }
             }
         }
         let ends = graph.outputs().iter().map(|(_, e)| e).chain(graph.updates().iter().map(|(_, next)| next));
         for e in ends {
             let base = fusion.base(*e).0;
-            fusion.readers.entry(base).or_default().push(None);
+            fusion.readers.or_default(base).push(None);
         }
         fusion
     }
@@ -121,8 +120,7 @@ impl<'a> Fusion<'a> {
         let mut stage = Stage { domain: map.domain.clone(), reads: Vec::new(), roots: Vec::new() };
         let mut values: Vec<Option<Scalar>> = vec![None; map.operands.len()];
         // An operand that is looked up through another needs the other's number first.
-        let mut order: Vec<usize> = (0..map.operands.len()).collect();
-        order.sort_by_key(|k| map.operands[*k].view.index.is_some());
+        let order = order(map.operands.len(), |k| map.operands[k].view.index.is_some());
         let mut number: Vec<Option<usize>> = vec![None; map.operands.len()];
         for k in order {
             let operand = &map.operands[k];
@@ -188,9 +186,7 @@ impl<'a> Fusion<'a> {
     /// Gives lazy operands a kernel of their own until what is read and written binds few enough buffers.
     fn make_room(&mut self, id: NodeId, operands: &[usize], written: usize, reads: &dyn Fn(&Self) -> Vec<Edge>) {
         loop {
-            let mut edges = reads(self);
-            edges.sort_unstable();
-            edges.dedup();
+            let edges = distinct(reads(self));
             if edges.len() + written <= MAX_BUFFERS {
                 return;
             }
@@ -314,8 +310,7 @@ impl<'a> Fusion<'a> {
         let mut reads = group.stage.reads.clone();
         let mut values: Vec<Option<Scalar>> = vec![None; stage.reads.len()];
         // A read that is looked up through another needs the other's number first.
-        let mut order: Vec<usize> = (0..stage.reads.len()).collect();
-        order.sort_by_key(|k| stage.reads[*k].view.index.is_some());
+        let order = order(stage.reads.len(), |k| stage.reads[k].view.index.is_some());
         let mut numbers: Vec<Option<usize>> = vec![None; stage.reads.len()];
         for k in order {
             let read = &stage.reads[k];
@@ -376,9 +371,7 @@ impl<'a> Fusion<'a> {
         let loads = core.map_or(&[][..], |c| &c.loads[..]).iter().flat_map(|l| &l.reads);
         let mut edges: Vec<Edge> = loads.chain(reads).map(|r| r.edge).collect();
         edges.extend(defines.iter().filter(|e| self.is_read_outside(**e, members)));
-        edges.sort_unstable();
-        edges.dedup();
-        edges.len()
+        distinct(edges).len()
     }
 
     fn is_read_outside(&self, edge: Edge, members: &[NodeId]) -> bool {

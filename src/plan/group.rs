@@ -1,9 +1,8 @@
 //! A kernel to be: what fusion works on, before anything has a place.
 
-use std::collections::HashMap;
-
 use crate::graph::{Core, Edge, NodeId, Span};
 use crate::plan::stage::{Read, Stage};
+use crate::sorted::Sorted;
 
 /// Every device binds this many buffers in a kernel, and no more is asked of one.
 pub const MAX_BUFFERS: usize = 8;
@@ -53,5 +52,5 @@ pub struct Fused {
     /// (pack output, where its parts stand, packed edges)
     pub packs: Vec<(Edge, Vec<Span>, Vec<Edge>)>,
     /// Every alias and where its elements really are.
-    pub aliases: HashMap<Edge, (Edge, usize)>,
+    pub aliases: Sorted<Edge, (Edge, usize)>,
 }

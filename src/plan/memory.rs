@@ -1,8 +1,6 @@
 //! Where every value stands: states and inputs in buffers of their own, packed gradients in one, all else in slots that are used again
 //! once their value is no longer read. The result is the plan.
 
-use std::collections::HashMap;
-
 use super::group::{Fused, Group};
 use super::stage as parts;
 use super::{Beside, Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, Target};
@@ -10,11 +8,12 @@ use crate::error::{Error, Result};
 use crate::expr::{Program, input};
 use crate::graph::{Edge, Graph, Source, Span, View};
 use crate::shape::{DType, Meta};
+use crate::sorted::{Sorted, order};
 
 /// `activations`: what those that stand in slots are stored as.
 pub fn place(graph: &Graph, mut fused: Fused, activations: DType) -> Result<Plan> {
     let mut buffers: Vec<Buffer> = Vec::new();
-    let mut places: HashMap<Edge, Place> = HashMap::new();
+    let mut places: Sorted<Edge, Place> = Sorted::default();
     for (edge, source) in graph.sources() {
         let meta = graph.meta(*edge).clone();
         let role = match source {
@@ -73,8 +72,8 @@ fn own_buffer(buffers: &mut Vec<Buffer>, role: Role, meta: Meta) -> Place {
 
 /// Gives each packed edge its place in the pack; one that has a place already, or is no kernel's own result, is copied there. The result
 /// says which of them are no neighbours there, and how they stand.
-fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mut HashMap<Edge, Place>) -> HashMap<Edge, Span> {
-    let mut spread: HashMap<Edge, Span> = HashMap::new();
+fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mut Sorted<Edge, Place>) -> Sorted<Edge, Span> {
+    let mut spread: Sorted<Edge, Span> = Sorted::default();
     for (whole, spans, parts) in std::mem::take(&mut fused.packs) {
         let place = own_buffer(buffers, shared(graph, whole).unwrap_or(Role::Slot), graph.meta(whole).clone());
         let buffer = place.buffer;
@@ -103,7 +102,7 @@ fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mu
             let spread_out = (!is_flat).then_some(Span { start: 0, ..span });
             if made.is_some() && whole_value && !places.contains_key(&base) && (is_flat || !is_read()) {
                 places.insert(base, Place { buffer, offset, meta: graph.meta(base).clone() });
-                spread.extend(spread_out.map(|span| (base, span)));
+                spread_out.into_iter().for_each(|span| spread.insert(base, span));
                 continue;
             }
             let view = View { offset: start, ..View::identity(&meta.shape) };
@@ -112,7 +111,7 @@ fn pack(graph: &Graph, fused: &mut Fused, buffers: &mut Vec<Buffer>, places: &mu
             // The copy defines no edge of the graph: it is named by the pack's own node and the number of the part.
             let copy = Edge { node: whole.node, output: 1 + offset };
             places.insert(copy, Place { buffer, offset, meta });
-            spread.extend(spread_out.map(|span| (copy, span)));
+            spread_out.into_iter().for_each(|span| spread.insert(copy, span));
             let at = made.map_or(0, |g| g + 1);
             let group = Group::new(None, stage, vec![copy], vec![whole.node]);
             fused.groups.insert(at, group);
@@ -134,7 +133,7 @@ fn halves(graph: &Graph, fused: &Fused) -> Vec<Edge> {
 }
 
 /// Slots by decreasing size: each value takes the first slot whose values it never meets. Halves lie two to a word in slots of floats.
-fn slots(graph: &Graph, groups: &[Group], halves: &[Edge], buffers: &mut Vec<Buffer>, places: &mut HashMap<Edge, Place>) {
+fn slots(graph: &Graph, groups: &[Group], halves: &[Edge], buffers: &mut Vec<Buffer>, places: &mut Sorted<Edge, Place>) {
     struct Life {
         edge: Edge,
         stored: Meta,
@@ -158,9 +157,9 @@ fn slots(graph: &Graph, groups: &[Group], halves: &[Edge], buffers: &mut Vec<Buf
             lives.push(Life { edge: *edge, stored, dtype, size, born: at, dies });
         }
     }
-    lives.sort_by_key(|l| (std::cmp::Reverse(l.size), l.born));
     let mut slots: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
-    for life in lives {
+    for k in order(lives.len(), |k| (std::cmp::Reverse(lives[k].size), lives[k].born)) {
+        let life = &lives[k];
         let fits = |(buffer, taken): &(usize, Vec<(usize, usize)>)| {
             buffers[*buffer].dtype == life.dtype && taken.iter().all(|(born, dies)| life.dies < *born || *dies < life.born)
         };
@@ -170,11 +169,11 @@ fn slots(graph: &Graph, groups: &[Group], halves: &[Edge], buffers: &mut Vec<Buf
             slots.len() - 1
         });
         slots[slot].1.push((life.born, life.dies));
-        places.insert(life.edge, Place { buffer: slots[slot].0, offset: 0, meta: life.stored });
+        places.insert(life.edge, Place { buffer: slots[slot].0, offset: 0, meta: life.stored.clone() });
     }
 }
 
-fn kernel(graph: &Graph, group: Group, places: &HashMap<Edge, Place>, spans: &HashMap<Edge, Span>) -> Kernel {
+fn kernel(graph: &Graph, group: Group, places: &Sorted<Edge, Place>, spans: &Sorted<Edge, Span>) -> Kernel {
     let label: Vec<&str> = group.nodes.iter().map(|id| graph.nodes()[*id].op.name()).collect();
     let outputs = match &group.update {
         Some((targets, row)) => {
@@ -199,7 +198,7 @@ fn kernel(graph: &Graph, group: Group, places: &HashMap<Edge, Place>, spans: &Ha
     Kernel { core, store: stage(group.stage, places), outputs, beside, label: label.join("+") }
 }
 
-fn stage(fused: parts::Stage, places: &HashMap<Edge, Place>) -> Stage {
+fn stage(fused: parts::Stage, places: &Sorted<Edge, Place>) -> Stage {
     let operands = fused.reads.iter().map(|r| Bound { place: places[&r.edge].clone(), view: r.view.clone() }).collect();
     Stage { domain: fused.domain, operands, program: Program::lower(&fused.roots) }
 }

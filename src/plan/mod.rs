@@ -16,7 +16,7 @@ use crate::graph::{Core, Graph, Op, Span, View};
 use crate::shape::{DType, Meta, Shape};
 
 /// What a buffer is for; states, scratch and inputs are shared by name between the plans of a model.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     Input(String),
     State(String),

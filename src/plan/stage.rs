@@ -3,6 +3,7 @@
 use crate::expr::{Instr, Program, Scalar, Term, core_at, input};
 use crate::graph::{Dim, Edge, View};
 use crate::shape::Shape;
+use crate::sorted::order;
 
 /// An operand before it has a place.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,9 +60,7 @@ pub fn push(reads: &mut Vec<Read>, read: Read) -> usize {
 /// Adds reads that may look each other up; their new numbers.
 pub fn place_reads(into: &mut Vec<Read>, reads: &[Read]) -> Vec<usize> {
     let mut numbers: Vec<Option<usize>> = vec![None; reads.len()];
-    let mut order: Vec<usize> = (0..reads.len()).collect();
-    order.sort_by_key(|k| reads[*k].view.index.is_some());
-    for k in order {
+    for k in order(reads.len(), |k| reads[k].view.index.is_some()) {
         let mut read = reads[k].clone();
         if let Some(index) = &mut read.view.index {
             index.operand = numbers[index.operand].expect("an index is itself read without lookup");

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::graph::Edge;
 use crate::plan::group::{Group, MAX_BUFFERS};
+use crate::sorted::distinct;
 
 /// The updates in an order in which every read of a state sees its old value.
 pub fn schedule(mut updates: Vec<Group>) -> Result<Vec<Group>> {
@@ -53,9 +54,7 @@ fn pair(updates: &[Group]) -> Option<(usize, usize)> {
     let core = updates.iter().position(|u| u.core.is_some())?;
     let fits = |map: &usize| {
         let (a, b) = (&touched[core], &touched[*map]);
-        let mut edges = [&a.reads[..], &a.writes[..], &b.reads[..], &b.writes[..]].concat();
-        edges.sort_unstable();
-        edges.dedup();
+        let edges = distinct([&a.reads[..], &a.writes[..], &b.reads[..], &b.writes[..]].concat());
         let mut rest: Vec<Touched> = (0..updates.len()).filter(|k| *k != core && k != map).map(|k| touched[k].clone()).collect();
         rest.push(Touched { reads: [&a.reads[..], &b.reads[..]].concat(), writes: [&a.writes[..], &b.writes[..]].concat() });
         edges.len() <= MAX_BUFFERS && !a.reads_of(b) && !b.reads_of(a) && order(&rest).is_some()

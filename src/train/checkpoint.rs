@@ -1,7 +1,7 @@
 //! A model as a safetensors file: the parameters and both moments under their own names, and in the metadata the options, the step and
 //! the place in the data, so that a loaded model goes on as if it had never stopped.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -110,7 +110,7 @@ impl Session {
                 tensors.push(Tensor { name: tensor_name(state, &spec.name), shape: spec.shape.dims().to_vec(), values });
             }
         }
-        write(&tensors, HashMap::from([(KEY.to_string(), header)]))
+        write(&tensors, &[(KEY, &header)])
     }
 
     /// The model of a file; nothing is allocated on a device before all of it is checked.

@@ -1,7 +1,5 @@
 //! A model on a backend: its parameters, how far it is trained, and the plans built for it so far.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 
 use crate::backend::{Backend, Built, Choice, Info};
@@ -11,6 +9,7 @@ use crate::graph::Graph;
 use crate::nn::layout;
 use crate::plan::{Plan, Role};
 use crate::shape::DType;
+use crate::sorted::Sorted;
 use crate::train::cursor::Position;
 use crate::train::kernels::Kernels;
 use crate::train::prior::{Learnt, PriorRun};
@@ -40,7 +39,7 @@ pub struct Session {
     pub(super) step: u64,
     pub(super) position: Position,
     pub(super) controls: Vec<(&'static str, f64)>,
-    pub(super) plans: HashMap<PlanKey, Built>,
+    pub(super) plans: Sorted<PlanKey, Built>,
     pub(super) run: Option<Run>,
     /// The prior over the model's codes, once its training has begun.
     pub(super) prior: Option<Learnt>,
@@ -80,7 +79,7 @@ impl Session {
             step: 0,
             position: Position::default(),
             controls,
-            plans: HashMap::new(),
+            plans: Sorted::default(),
             run: None,
             prior: None,
             prior_run: None,

@@ -10,6 +10,7 @@ mod data;
 mod links;
 mod live;
 mod outline;
+mod panics;
 mod points;
 mod scan;
 
@@ -20,12 +21,13 @@ use std::path::Path;
 use walrus::ir::{self, UnaryOp, Value, Visitor};
 use walrus::{
     ConstExpr, ElementItems, ElementKind, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId, GlobalKind, ImportKind,
-    ImportedFunction, Module, TableId, TypeId, ValType,
+    Module, TableId, TypeId, ValType,
 };
 
 use crate::Result;
 use links::{Links, Symbol, Uses};
 use outline::{Registers, outline};
+use panics::{STOPS, silence, silent};
 pub use points::instrument;
 use points::points;
 use scan::Levels;
@@ -50,7 +52,7 @@ pub fn split(core: &Path, linked: &Path, homes: &Path, paths: &[&Path]) -> Resul
     let mut modules = vec![first];
     for part in &plan.parts {
         let (mut module, _) = outlined(core, &homes)?;
-        make_part(&mut module, part, &plan.exported)?;
+        make_part(&mut module, part, &plan)?;
         modules.push(module);
     }
     data::share_out(&links, &mut modules, &plan.reached)?;
@@ -77,7 +79,11 @@ fn outlined(core: &Path, homes: &[u8]) -> Result<(Module, HashMap<FunctionId, u8
     let mut homes: HashMap<FunctionId, u8> = levels.iter().map(begins).collect();
     keep_together(&module, &mut homes);
     let mut registers = Registers::default();
+    let instead = silent(&module)?;
     for (id, levels) in levels {
+        if !is_any(&module, id, &["dlmalloc"]) {
+            silence(&mut module, id, &instead);
+        }
         if !is_whole(&module, id) {
             homes.extend(outline(&mut module, id, homes[&id], levels, &mut registers));
         }
@@ -116,9 +122,11 @@ fn is_kept(module: &Module, id: FunctionId) -> bool {
 }
 
 fn is_any(module: &Module, id: FunctionId, kinds: &[&str]) -> bool {
-    let Some(name) = module.funcs.get(id).name.as_deref() else { return true };
-    let name = format!("{:#}", rustc_demangle::demangle(name));
-    kinds.iter().any(|kind| name.contains(kind))
+    name_of(module, id).is_none_or(|name| kinds.iter().any(|kind| name.contains(kind)))
+}
+
+fn name_of(module: &Module, id: FunctionId) -> Option<String> {
+    module.funcs.get(id).name.as_deref().map(|name| format!("{:#}", rustc_demangle::demangle(name)))
 }
 
 fn called_by(module: &Module, id: FunctionId) -> BTreeSet<FunctionId> {
@@ -141,8 +149,9 @@ fn all_functions(module: &Module) -> Vec<FunctionId> {
 struct Plan {
     /// All but the first.
     parts: Vec<Part>,
-    /// What the first exports to them, in order.
-    exported: Vec<usize>,
+    /// What they call of the first, in order: the first has it in the table, from this slot on.
+    shared: Vec<usize>,
+    first_shared: u64,
     /// The slots of the table that the first fills, with its own functions or with what stands in for others.
     slots: BTreeSet<u32>,
     /// The constants that each part reads.
@@ -204,9 +213,8 @@ impl Plan {
             Part { first_slot, called: called.into_iter().collect(), calls: calls.into_iter().collect(), slots }
         });
         let parts: Vec<Part> = parts.collect();
-        let exported =
-            parts.iter().flat_map(|part: &Part| part.calls.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
-        Ok(Plan { parts, exported, slots, reached: uses.into_iter().map(|uses| uses.symbols).collect() })
+        let shared = parts.iter().flat_map(|part: &Part| part.calls.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
+        Ok(Plan { parts, shared, first_shared: slot, slots, reached: uses.into_iter().map(|uses| uses.symbols).collect() })
     }
 }
 
@@ -277,12 +285,6 @@ fn table(module: &Module) -> Result<TableId> {
 }
 
 /// Names under which the first exports what the parts import, beside its memory, which has one already.
-fn function_name(k: usize) -> String {
-    let digits = [k / 36 / 36 % 36, k / 36 % 36, k % 36].into_iter().skip_while(|digit| *digit == 0);
-    let name: String = digits.filter_map(|digit| char::from_digit(digit as u32, 36)).collect();
-    if name.is_empty() { "0".into() } else { name }
-}
-
 fn global_name(k: usize) -> String {
     format!("_g{k}")
 }
@@ -296,6 +298,7 @@ fn make_first(module: &mut Module, plan: &Plan) -> Result<()> {
     let table = table(module)?;
     let load = module.exports.get_func(LOAD)?;
     module.exports.remove(LOAD)?;
+    STOPS.into_iter().try_for_each(|name| module.exports.remove(name).map(drop))?;
     let globals: Vec<GlobalId> = module.globals.iter().map(|global| global.id()).collect();
     let tables: Vec<TableId> = module.tables.iter().map(|table| table.id()).collect();
 
@@ -303,20 +306,17 @@ fn make_first(module: &mut Module, plan: &Plan) -> Result<()> {
         let ensure = ensure_loaded(module, load, number);
         for (slot, place) in (part.first_slot..).zip(&part.called) {
             let ty = module.funcs.get(all[*place]).ty();
-            let stand_in = stand_in(module, ty, ensure, table, slot as i32);
+            let stand_in = stand_in(module, ty, Some(ensure), table, slot);
             module.funcs.get_mut(all[*place]).kind = FunctionKind::Local(stand_in);
         }
     }
     let kept = functions_in(module, table)?.into_iter().filter(|(slot, _)| plan.slots.contains(slot));
-    fill(module, table, kept);
-    let slots = plan.parts.iter().map(|part| part.called.len() as u64).sum::<u64>();
+    let shared = (plan.first_shared as u32..).zip(plan.shared.iter().map(|place| all[*place]));
+    fill(module, table, kept.chain(shared));
     let functions = module.tables.get_mut(table);
-    functions.initial += slots;
-    functions.maximum = functions.maximum.map(|n| n + slots);
+    functions.initial = plan.first_shared + plan.shared.len() as u64;
+    functions.maximum = functions.maximum.map(|_| functions.initial);
 
-    for (k, place) in plan.exported.iter().enumerate() {
-        module.exports.add(&function_name(k), all[*place]);
-    }
     for (k, id) in globals.into_iter().enumerate() {
         module.exports.add(&global_name(k), id);
     }
@@ -341,21 +341,23 @@ fn ensure_loaded(module: &mut Module, load: FunctionId, part: i32) -> FunctionId
     ensure.finish(vec![], &mut module.funcs)
 }
 
-/// What stands in the first for a function of another part.
-fn stand_in(module: &mut Module, ty: TypeId, ensure: FunctionId, table: TableId, slot: i32) -> walrus::LocalFunction {
+/// What stands for a function of another part, after `ensure` where that may have to be loaded.
+fn stand_in(module: &mut Module, ty: TypeId, ensure: Option<FunctionId>, table: TableId, slot: u64) -> walrus::LocalFunction {
     let (params, results) = (module.types.get(ty).params().to_vec(), module.types.get(ty).results().to_vec());
     let args: Vec<_> = params.iter().map(|param| module.locals.add(*param)).collect();
     let mut builder = FunctionBuilder::new(&mut module.types, &params, &results);
     let mut body = builder.func_body();
-    body.call(ensure);
+    if let Some(ensure) = ensure {
+        body.call(ensure);
+    }
     for arg in &args {
         body.local_get(*arg);
     }
-    body.i32_const(slot).call_indirect(ty, table);
+    body.i32_const(slot as i32).call_indirect(ty, table);
     builder.local_func(args)
 }
 
-fn make_part(module: &mut Module, part: &Part, exported: &[usize]) -> Result<()> {
+fn make_part(module: &mut Module, part: &Part, plan: &Plan) -> Result<()> {
     let all = all_functions(module);
     let table = table(module)?;
     let memory = module.get_memory_id()?;
@@ -367,13 +369,13 @@ fn make_part(module: &mut Module, part: &Part, exported: &[usize]) -> Result<()>
     data.into_iter().for_each(|id| module.data.delete(id));
 
     for place in &part.calls {
-        let (k, id) = (exported.partition_point(|other| other < place), all[*place]);
+        let (k, id) = (plan.shared.partition_point(|other| other < place), all[*place]);
         let ty = module.funcs.get(id).ty();
         if let FunctionKind::Import(host) = &module.funcs.get(id).kind {
             module.imports.delete(host.import);
         }
-        let import = module.imports.add(FIRST, &function_name(k), id);
-        module.funcs.get_mut(id).kind = FunctionKind::Import(ImportedFunction { import, ty });
+        let stand_in = stand_in(module, ty, None, table, plan.first_shared + k as u64);
+        module.funcs.get_mut(id).kind = FunctionKind::Local(stand_in);
     }
     let import = module.imports.add(FIRST, &memory_name, memory);
     let shared = module.memories.get_mut(memory);

@@ -5,6 +5,7 @@
 use super::access::Access;
 use super::memory::Memory;
 use crate::expr::{Binary, Instr, Program, Unary};
+use crate::sorted::{distinct, order};
 
 #[derive(Debug)]
 pub struct Lowered {
@@ -99,8 +100,7 @@ fn with_pairs(program: &Program) -> Program {
         let other = instrs.iter().position(|other| is_pair(other, &instrs[i]) || is_pair(&instrs[i], other));
         (other.map_or(i, |other| other.min(i)), matches!(instrs[i], Instr::Unary(Unary::Sigmoid, _)))
     };
-    let mut order: Vec<usize> = (0..instrs.len()).collect();
-    order.sort_by_key(|i| place(*i));
+    let order = order(instrs.len(), place);
     let mut moved = vec![0; order.len()];
     order.iter().enumerate().for_each(|(to, from)| moved[*from] = to as u32);
     let at = |j: u32| moved[j as usize];
@@ -162,10 +162,7 @@ fn allocate(program: &Program, ways: &[Way]) -> (Vec<usize>, usize) {
     // What an instruction reads, a product's factors in its place.
     let read = |i: usize| -> Vec<u32> {
         let through = |j: u32| if ways[j as usize] == Way::Product { arguments(&program.instrs[j as usize]) } else { vec![j] };
-        let mut read: Vec<u32> = arguments(&program.instrs[i]).into_iter().flat_map(through).collect();
-        read.sort_unstable();
-        read.dedup();
-        read
+        distinct(arguments(&program.instrs[i]).into_iter().flat_map(through))
     };
     let mut last_use = vec![0; ways.len()];
     for i in (0..ways.len()).filter(|i| ways[*i] != Way::Product) {

@@ -1,10 +1,9 @@
 //! The buffers: typed vectors, found by role where plans share them.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, Result};
 use crate::plan::{Buffer, Role};
 use crate::shape::DType;
+use crate::sorted::Sorted;
 
 #[derive(Debug)]
 pub enum Data {
@@ -62,7 +61,7 @@ impl Data {
 pub struct Memory {
     cells: Vec<Option<Data>>,
     unused: Vec<usize>,
-    shared: HashMap<Role, Shared>,
+    shared: Sorted<Role, Shared>,
 }
 
 #[derive(Debug)]

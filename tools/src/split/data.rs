@@ -8,8 +8,8 @@ use walrus::{ConstExpr, DataKind, Module};
 use super::Result;
 use super::links::{Links, Symbol};
 
-/// So many bytes between two pieces of data are fewer than what it takes to begin another piece.
-const GAP: usize = 6;
+/// So many zeros between two pieces of data take less, gzipped, than to begin another piece.
+const GAP: usize = 64;
 
 /// Leaves each of `modules`, the parts in their order, the data that it has to bring: `reached` are the symbols that its code can come by.
 pub fn share_out(links: &Links, modules: &mut [Module], reached: &[HashSet<Symbol>]) -> Result<()> {
@@ -30,10 +30,10 @@ pub fn share_out(links: &Links, modules: &mut [Module], reached: &[HashSet<Symbo
         for (at, byte) in image.iter().filter(|(at, _)| brings(**at)) {
             match pieces.last_mut() {
                 Some((from, piece)) if *from + piece.len() as u32 == *at => piece.push(*byte),
-                // The first is there before anything runs: what is between may as well be there.
+                // The first is there before anything runs: what others bring they write there later.
                 Some((from, piece)) if part == 0 && (*at - *from) as usize - piece.len() < GAP => {
-                    let between = *from + piece.len() as u32..=*at;
-                    piece.extend(between.map(|at| image.get(&at).copied().unwrap_or_default()));
+                    piece.resize((*at - *from) as usize, 0);
+                    piece.push(*byte);
                 }
                 _ => pieces.push((*at, vec![*byte])),
             }
