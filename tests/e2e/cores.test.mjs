@@ -124,3 +124,23 @@ test("a loss that is not finite leads back to the last good states with helpers 
   assert.equal(step, 5);
   assert.ok(Number.isFinite(after));
 });
+
+test("a helper that cannot be loaded is one typed error, and the model goes on without", async () => {
+  const { page } = lab;
+  await page.context().route("**/helper.js", (request) => request.abort());
+  try {
+    const { error, loss } = await lab.run(async ({ Vae, make, spots, collect, refusal }) => {
+      const vae = await make({ cores: 2 });
+      const error = await refusal(collect(vae.train(spots(64), { steps: 5, batchSize: 32 })));
+      const alone = await Vae.load(await vae.save(), { backend: "cpu", cores: 1 });
+      const { loss } = (await collect(alone.train(spots(64), { steps: 5, batchSize: 32 }))).findLast((e) => e.kind === "step");
+      for (const one of [vae, alone]) await one.dispose();
+      return { error, loss };
+    });
+    assert.deepEqual([error.code, error.typed], ["internal", true]);
+    assert.match(error.message, /helper/);
+    assert.ok(Number.isFinite(loss));
+  } finally {
+    await page.context().unroute("**/helper.js");
+  }
+});

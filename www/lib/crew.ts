@@ -4,7 +4,11 @@ import type { OwnData } from "./data.js";
 import { ReparamError } from "./errors.js";
 import type { FromHelper, ToHelper } from "./messages.js";
 
+let runs = 0;
+
 export class Crew {
+  /** Answers of an earlier run, which broke off, may still come. */
+  private readonly run = ++runs;
   private readonly ports: readonly MessagePort[];
   private readonly data: OwnData;
   /** What goes to each helper and comes back from it, in one buffer that moves to and fro. */
@@ -21,7 +25,7 @@ export class Crew {
   }
 
   begin(task: string): Promise<void> {
-    for (const [i, port] of this.ports.entries()) this.post(port, { kind: "begin", task, k: i + 1, data: this.data }, []);
+    for (const [i, port] of this.ports.entries()) this.post(port, { run: this.run, kind: "begin", task, k: i + 1, data: this.data }, []);
     this.awaited = this.ports.length;
     return this.gather();
   }
@@ -33,7 +37,7 @@ export class Crew {
   send(i: number, t: number, order: Uint32Array, controls: Float64Array): void {
     const room = this.rooms[i]!; // the core has put the parameters there
     this.awaited++;
-    this.post(this.ports[i]!, { kind: "step", room, t, order, controls }, [room.buffer]);
+    this.post(this.ports[i]!, { run: this.run, kind: "step", room, t, order, controls }, [room.buffer]);
   }
 
   gather(): Promise<void> {
@@ -44,7 +48,7 @@ export class Crew {
   }
 
   end(): void {
-    for (const port of this.ports) this.post(port, { kind: "end" }, []);
+    for (const port of this.ports) this.post(port, { run: this.run, kind: "end" }, []);
   }
 
   private post(port: MessagePort, message: ToHelper, moved: Transferable[]): void {
@@ -52,6 +56,7 @@ export class Crew {
   }
 
   private receive(i: number, answer: FromHelper): void {
+    if (answer.run !== this.run) return;
     if (answer.kind === "found") this.rooms[i] = answer.room;
     if (answer.kind === "failed") this.fault ??= new ReparamError(answer.error);
     this.awaited--;

@@ -6,7 +6,6 @@
  */
 
 import type { Core, CoreModule } from "./core-module.js";
-import { Crew } from "./crew.js";
 import { ReparamError, disposed, invalid, toFields } from "./errors.js";
 import type { PriorEvent, TrainEvent } from "./events.js";
 import { remember, remembered } from "./kernels.js";
@@ -171,7 +170,10 @@ export class Engine {
   private async begin({ kind, id, data, validation, options }: Extract<Request, { kind: "train" | "trainPrior" }>): Promise<void> {
     if (kind === "train") {
       const others = this.alive().info().cores - 1;
-      if (others > 0 && this.helpers.length >= others) this.alive().employ(new Crew(this.helpers.slice(0, others), data));
+      if (others > 0 && this.helpers.length >= others) {
+        const { Crew } = await import("./crew.js");
+        this.alive().employ(new Crew(this.helpers.slice(0, others), data));
+      }
       await this.alive().begin(data, options, validation);
     } else await this.alive().beginPrior(data, options, validation);
     this.run = id;

@@ -10,18 +10,19 @@ export function help(port: MessagePort, load: () => Promise<CoreModule>): void {
   let last = Promise.resolve();
   const answer = (message: FromHelper, moved: Transferable[] = []) => port.postMessage(message, moved);
   const serve = async (message: ToHelper) => {
+    const { run } = message;
     switch (message.kind) {
       case "begin": {
         const module = await load();
         await module.complete();
         helper = await module.Helper.begin(message.task, message.k, message.data);
-        return answer({ kind: "ready" });
+        return answer({ run, kind: "ready" });
       }
       case "step": {
         if (helper === undefined) throw disposed();
         const { room, t, order, controls } = message;
         helper.step(room, t, order, controls);
-        return answer({ kind: "found", room }, [room.buffer]);
+        return answer({ run, kind: "found", room }, [room.buffer]);
       }
       case "end":
         helper?.free();
@@ -29,6 +30,6 @@ export function help(port: MessagePort, load: () => Promise<CoreModule>): void {
     }
   };
   port.onmessage = ({ data }: MessageEvent<ToHelper>) => {
-    last = last.then(() => serve(data)).catch((thrown: unknown) => answer({ kind: "failed", error: toFields(thrown) }));
+    last = last.then(() => serve(data)).catch((thrown: unknown) => answer({ run: data.run, kind: "failed", error: toFields(thrown) }));
   };
 }

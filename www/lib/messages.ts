@@ -64,19 +64,21 @@ export type PortMessage = { kind: "helper"; port: MessagePort } | { kind: "help"
 
 export type ToWorker = Request | WasmMessage | PortMessage;
 
-/** From the worker of a model to one that helps it. Each but `end` is answered, in turn. */
-export type ToHelper =
+/** From the worker of a model to one that helps it. Each but `end` is answered, in turn, with the number of the run that it is of. */
+export type ToHelper = { run: number } & (
   /** `task`: the core's own text. `k`: the helper's number, from 1. */
   | { kind: "begin"; task: string; k: number; data: OwnData }
   /** `room`: the parameters, and room for the answer. `t`: the step's number. */
   | { kind: "step"; room: Float32Array<ArrayBuffer>; t: number; order: Uint32Array; controls: Float64Array }
-  | { kind: "end" };
+  | { kind: "end" }
+);
 
-export type FromHelper =
+export type FromHelper = { run: number } & (
   | { kind: "ready" }
   /** `room`: the gradient of the helper's part, then its metrics. */
   | { kind: "found"; room: Float32Array<ArrayBuffer> }
-  | { kind: "failed"; error: ErrorFields };
+  | { kind: "failed"; error: ErrorFields }
+);
 
 export type Reply =
   | { kind: "done"; id: number; value: Answers[keyof Answers]; state: State | undefined }

@@ -1,9 +1,9 @@
 /** The worker: an engine whose calls come as messages, or a helper of another. Imports nothing that starts workers. */
 
 import { Engine } from "./engine.js";
-import { help } from "./helper.js";
+import { toFields } from "./errors.js";
 import { transfers } from "./messages.js";
-import type { ToWorker, WasmMessage } from "./messages.js";
+import type { FromHelper, ToHelper, ToWorker, WasmMessage } from "./messages.js";
 import { loadCore } from "./wasm.js";
 
 const BUDGET_MS = 40; // how long a call may have to wait while training
@@ -21,9 +21,18 @@ const load = async () => {
 };
 const engine = new Engine(load, (reply) => scope.postMessage(reply, transfers(reply)), BUDGET_MS);
 
+async function help(port: MessagePort): Promise<void> {
+  try {
+    const helper = await import("./helper.js");
+    helper.help(port, load);
+  } catch (thrown) {
+    port.onmessage = ({ data: { run } }: MessageEvent<ToHelper>) => port.postMessage({ run, kind: "failed", error: toFields(thrown) } satisfies FromHelper);
+  }
+}
+
 scope.onmessage = ({ data }) => {
   if (data.kind === "wasm") told(data);
-  else if (data.kind === "help") help(data.port, load);
+  else if (data.kind === "help") void help(data.port);
   else if (data.kind === "helper") engine.adopt(data.port);
   else engine.receive(data);
 };
