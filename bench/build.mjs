@@ -23,7 +23,7 @@ export async function buildPeers() {
 /** The modules of a folder that these import at once, and they themselves. */
 function modules(folder, entries) {
   const found = new Set(entries);
-  for (const name of found) for (const [, imported] of readFileSync(join(folder, name), "utf8").matchAll(/^(?:import|export)\b.* from "\.\/(.+)";$/gm)) found.add(imported);
+  for (const name of found) for (const [, imported] of readFileSync(join(folder, name), "utf8").matchAll(/\b(?:import|from) ?"\.\/([^"]+)"/g)) found.add(imported);
   return [...found].map((name) => join(folder, name));
 }
 
