@@ -18,7 +18,7 @@ use reparam::graph::{Array, Graph};
 use reparam::nn::Params;
 use reparam::rng;
 use reparam::shape::Meta;
-use reparam::train::{Crew, Data, Helper, Pending, Session, Step, Task, Values};
+use reparam::train::{Crew, Data, Event, Helper, Pending, Session, Step, Task, Values};
 use reparam::vae::{Batch, Model, Options};
 use serde_json::{Value, json};
 
@@ -124,6 +124,27 @@ fn parts_without_noise_add_up_to_the_whole_batch() {
 }
 
 #[test]
+fn figures_that_belong_to_no_example_are_those_of_the_whole_batch() {
+    // The norm of the decoder's weights counts once, however many rows a part has.
+    let options = with(mlp(), json!({ "objective": { "kind": "rae", "decay": 10 } }));
+    let norms = |cores: usize| {
+        let mut s = shared(&options, cores);
+        let events = wait(train(&mut s, &bars(40), &json!({ "steps": 3, "batchSize": 7, "logEvery": 1 })));
+        let of = |e: &Event| match e {
+            Event::Step { terms, loss, .. } => Some([terms["decoder_norm"], *loss]),
+            Event::Epoch { .. } => None,
+        };
+        events.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    let whole = norms(1);
+    for (shared, whole) in norms(2).iter().zip(&whole).chain(norms(6).iter().zip(&whole)) {
+        for (a, b) in shared.iter().zip(whole) {
+            assert!((a - b).abs() < 1e-4 * b.abs(), "{shared:?} {whole:?}");
+        }
+    }
+}
+
+#[test]
 fn shared_steps_learn_what_whole_ones_do() {
     let run = |cores: usize| {
         let mut s = shared(&mlp(), cores);
@@ -159,6 +180,61 @@ struct Near {
     team: Rc<RefCell<Team>>,
 }
 
+/// One that fails: at its beginning, or when it was sent its n-th step.
+struct Failing {
+    at: usize,
+    sent: std::cell::Cell<usize>,
+}
+
+impl Crew for Failing {
+    fn begin(&self, _: &Task, _: usize) -> Pending {
+        Box::pin(ready(if self.at == 0 { Err(Error::internal("no helper")) } else { Ok(()) }))
+    }
+
+    fn send(&self, _: usize, _: &Step) {
+        self.sent.set(self.sent.get() + 1);
+    }
+
+    fn gather(&self) -> Pending {
+        Box::pin(ready(if self.sent.get() >= self.at { Err(Error::internal("a helper is gone")) } else { Ok(()) }))
+    }
+
+    fn take(&self, _: usize, gradient: &mut [f32], metrics: &mut [f32]) {
+        gradient.fill(0.0);
+        metrics.fill(0.0);
+    }
+
+    fn end(&self) {}
+}
+
+#[test]
+fn a_crew_that_cannot_begin_is_done_without_and_one_that_fails_later_loses_nothing() {
+    let settings = json!({ "steps": 6, "batchSize": 16, "logEvery": 1 });
+    let mut plain = shared(&mlp(), 2);
+    let wanted = curve(&wait(train(&mut plain, &bars(50), &settings)));
+    let mut s = shared(&mlp(), 2);
+    let crew = |at| Box::new(Failing { at, sent: std::cell::Cell::new(0) });
+    s.employ(crew(0));
+    assert_eq!(curve(&wait(train(&mut s, &bars(50), &settings))), wanted);
+
+    let mut s = shared(&mlp(), 2);
+    let (before, buffers) = (wait(s.save()).expect("it is saved"), s.live_buffers());
+    s.employ(crew(4));
+    let (bytes, model) = (bars(50), s.model().clone());
+    wait(s.begin(&common::runs::data(&bytes, &model), &settings, None)).expect("it begins");
+    let failed = loop {
+        match wait(s.advance(1e9)) {
+            Ok(advance) => assert!(!advance.done, "it was to fail"),
+            Err(error) => break error,
+        }
+    };
+    assert!(failed.to_string().contains("a helper is gone"), "{failed}");
+    s.end();
+    assert_eq!(s.live_buffers(), buffers);
+    assert!(wait(s.save()).expect("it is saved") == before, "step, place and weights are those of the last good states");
+    assert_eq!(curve(&wait(train(&mut s, &bars(50), &settings))), wanted);
+}
+
 #[derive(Default)]
 struct Team {
     helpers: Vec<Helper>,
@@ -186,8 +262,10 @@ impl Crew for Near {
 
     fn send(&self, i: usize, step: &Step) {
         let team = &mut *self.team.borrow_mut();
-        let [gradient, metrics] = team.helpers[i].step(step).expect("it takes the step");
-        team.found[i] = [gradient.to_vec(), metrics.to_vec()];
+        let helper = &mut team.helpers[i];
+        helper.parameters_mut().expect("it has them").copy_from_slice(step.parameters);
+        helper.run(step.t, step.order, step.controls).expect("it takes the step");
+        team.found[i] = [helper.gradient().expect("it is there").to_vec(), helper.metrics().expect("they are there")];
         team.sent += 1;
     }
 

@@ -109,10 +109,10 @@ impl Helper {
         let parameters = self.0.parameters_mut().map_err(thrown)?;
         room.subarray(0, parameters.len() as u32).copy_to(parameters);
         self.0.run(t, order, controls).map_err(thrown)?;
-        let [gradient, metrics] = self.0.found().map_err(thrown)?;
+        let (gradient, metrics) = (self.0.gradient().map_err(thrown)?, self.0.metrics().map_err(thrown)?);
         let n = gradient.len() as u32;
         room.subarray(0, n).copy_from(gradient);
-        room.subarray(n, n + metrics.len() as u32).copy_from(metrics);
+        room.subarray(n, n + metrics.len() as u32).copy_from(&metrics);
         Ok(())
     }
 }

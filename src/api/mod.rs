@@ -28,7 +28,8 @@ thread_local! {
     static LOADER: std::cell::RefCell<Option<js_sys::Function>> = const { std::cell::RefCell::new(None) };
 }
 
-/// Has `loader` called with the number of a part when the first part of the core needs it: it fetches and instantiates it before it returns.
+/// Has `loader` called with the number of a part when the first part of the core needs it: it fetches and instantiates it before it returns. With
+/// 0 or 255 it tells that the core stops.
 #[wasm_bindgen]
 pub fn on_load_part(loader: js_sys::Function) {
     LOADER.set(Some(loader));
@@ -44,16 +45,24 @@ pub fn load_part(part: u32) {
     }
 }
 
-/// What the parts of the core call where the whole one panics with a text of its own (`tools/src/split/panics.rs`).
+/// What the parts of the core call where the whole one panics with a text of its own (`tools/src/split/panics.rs`). The loader has the text:
+/// it is what is there at any moment.
 #[wasm_bindgen]
 pub fn stopped() {
-    panic!("the core came to where it is never to be; reparam_bg.wasm, the core in one file, tells more");
+    stop(0)
 }
 
 /// The same where memory is exhausted.
 #[wasm_bindgen]
 pub fn exhausted() {
-    panic!("out of memory: no more than 4 GB can be had");
+    stop(255)
+}
+
+/// Tells the loader by a number that no part has.
+#[inline(always)] // so that it is of the same part
+fn stop(reason: u32) {
+    load_part(reason);
+    std::arch::wasm32::unreachable()
 }
 
 /// Calls `listener` with the text of a panic, after which this module must not be used again.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::backend::{Backend, Built};
 use crate::error::{Error, Result};
 use crate::expr::Env;
-use crate::ops::adam::{AVERAGE_MEMORY, Adam};
+use crate::ops::adam::AVERAGE_MEMORY;
 use crate::plan::{Plan, Role};
 use crate::rng;
 use crate::train::cursor::Cursor;
@@ -16,7 +16,7 @@ use crate::train::data::Data;
 use crate::train::options::TrainOptions;
 use crate::train::programs::{self, CRITIC_ADAM, Readout, Resident};
 use crate::train::session::Session;
-use crate::train::shares::{Shares, Task};
+use crate::train::shares::{Crew, Shares, Task};
 use crate::train::snapshot::Snapshots;
 use crate::train::states::states;
 use crate::vae::codes::usage::{self, CodeUsage};
@@ -139,25 +139,11 @@ impl Session {
         if !data.is_labelled() {
             return Err(Error::data("data.labels", "nothing", "labels: the model is conditional"));
         }
-        let set = data.resident();
-        let adam = options.adam().storing(self.activations);
-        let (work, readout) = match self.cores().min(options.batch_size) {
-            1 => self.begin_whole(data, &options, adam).await?,
-            cores => {
-                write_data(&mut self.backend, data)?;
-                let task = Task::new(&self.model, options.batch_size, cores);
-                let crew = self.crew.take().filter(|_| cores == self.cores());
-                let (shares, readout) = Shares::begin(&mut self.backend, &self.model, &set, &task, adam, crew).await?;
-                self.training_plan = Some(shares.described());
-                (Work::Shared(shares), readout)
-            }
-        };
-        self.begin_tables(&set, options.batch_size).await?;
-        if let Some(held_out) = validation {
-            self.hold(VALIDATION, held_out)?;
-        }
-        let names: Vec<&'static str> = states(&self.model).into_iter().map(|state| state.name).collect();
-        let snapshots = Snapshots::begin(self, &names, self.step, self.position).await?;
+        let crew = self.crew.take();
+        let begun = self.begin_work(data, &options, crew).await;
+        let (work, readout) = begun.inspect_err(|_| self.free_data())?;
+        let prepared = self.prepare(data, &options, validation).await;
+        let snapshots = prepared.inspect_err(|_| self.end_work(&work, validation.is_some()))?;
         self.run = Some(Run {
             snapshots,
             work,
@@ -175,16 +161,42 @@ impl Session {
         Ok(())
     }
 
-    /// The plan of all of a step, on this device as it is laid out from now on.
-    async fn begin_whole(&mut self, data: &Data<'_>, options: &TrainOptions, adam: Adam) -> Result<(Work, Readout)> {
-        let (graph, readout) = programs::training(&self.model, &data.resident(), MAX_STEPS, options.batch_size, adam)?;
+    /// The plans of a step, and the data.
+    async fn begin_work(
+        &mut self,
+        data: &Data<'_>,
+        options: &TrainOptions,
+        crew: Option<Box<dyn Crew>>,
+    ) -> Result<(Work, Readout)> {
+        let (model, size) = (&self.model, options.batch_size);
+        let adam = options.adam().storing(self.activations);
+        let cores = self.cores().min(size);
+        if cores > 1 {
+            write_data(&mut self.backend, data)?;
+            let task = Task::new(model, size, cores);
+            let crew = crew.filter(|_| cores == self.cores());
+            let (shares, readout) = Shares::begin(&mut self.backend, &self.model, &data.resident(), &task, adam, crew).await?;
+            self.training_plan = Some(shares.described());
+            return Ok((Work::Shared(shares), readout));
+        }
+        let (graph, readout) = programs::training(model, &data.resident(), MAX_STEPS, size, adam)?;
         let plan = self.backend.build(Plan::compile_storing(&graph, self.activations)?).await?;
         write_data(&mut self.backend, data)?;
-        self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * options.batch_size]))?;
+        self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * size]))?;
         let plan = self.settle(plan).await?;
         let replayed = self.backend.replayed(&plan);
         self.training_plan = Some((replayed.kernels.len(), replayed.to_string()));
         Ok((Work::Whole(plan), readout))
+    }
+
+    /// What a run has beside its plans.
+    async fn prepare(&mut self, data: &Data<'_>, options: &TrainOptions, validation: Option<&Data<'_>>) -> Result<Snapshots> {
+        self.begin_tables(&data.resident(), options.batch_size).await?;
+        if let Some(held_out) = validation {
+            self.hold(VALIDATION, held_out)?;
+        }
+        let names: Vec<&'static str> = states(&self.model).into_iter().map(|state| state.name).collect();
+        Snapshots::begin(self, &names, self.step, self.position).await
     }
 
     /// Takes steps for about `budget_ms`, at least one.
@@ -220,13 +232,14 @@ impl Session {
                 self.backend.run(plan, &envs)?;
                 bytemuck::pod_collect_to_vec(&self.backend.read(&Role::Scratch(RING.into())).await?)
             }
-            Work::Shared(shares) => {
-                let mut ring = Vec::new();
-                for (env, order) in envs.iter().zip(order.chunks(run.options.batch_size)) {
-                    ring.extend(shares.step(&mut self.backend, env, order).await?);
+            Work::Shared(shares) => match shares.steps(&mut self.backend, &envs, &order).await {
+                Ok(ring) => ring,
+                // Some of the steps are done, others not.
+                Err(error) => {
+                    (self.step, self.position) = run.snapshots.restore(self)?;
+                    return Err(error);
                 }
-                ring
-            }
+            },
         };
         let ms = ((self.clock)() - start) / envs.len() as f64;
         run.step_ms = Some(run.step_ms.map_or(ms, |old| 0.7 * old + 0.3 * ms));
@@ -316,18 +329,24 @@ impl Session {
     /// Ends the run, finished or not; the model can go on.
     pub fn end(&mut self) {
         if let Some(run) = self.run.take() {
-            match &run.work {
-                Work::Whole(plan) => self.backend.drop_plan(plan),
-                Work::Shared(shares) => shares.end(&mut self.backend),
-            }
-            for role in
-                [Role::Input(DATA.into()), Role::Input(LABELS.into()), Role::Input(ORDER.into()), Role::Scratch(RING.into())]
-            {
-                self.backend.free(&role);
-            }
-            if run.validation.is_some() {
-                self.let_go(VALIDATION);
-            }
+            self.end_work(&run.work, run.validation.is_some());
+        }
+    }
+
+    fn end_work(&mut self, work: &Work, has_validation: bool) {
+        match work {
+            Work::Whole(plan) => self.backend.drop_plan(plan),
+            Work::Shared(shares) => shares.end(&mut self.backend),
+        }
+        self.free_data();
+        if has_validation {
+            self.let_go(VALIDATION);
+        }
+    }
+
+    fn free_data(&mut self) {
+        for role in [Role::Input(DATA.into()), Role::Input(LABELS.into()), Role::Input(ORDER.into()), Role::Scratch(RING.into())] {
+            self.backend.free(&role);
         }
     }
 }

@@ -77,11 +77,13 @@ fn outlined(core: &Path, homes: &[u8]) -> Result<(Module, HashMap<FunctionId, u8
     }
     let begins = |(id, levels): &(FunctionId, Levels)| (*id, levels[&(module.funcs.get(*id).kind.unwrap_local().entry_block(), 0)]);
     let mut homes: HashMap<FunctionId, u8> = levels.iter().map(begins).collect();
+    let stops = STOPS.iter().map(|name| module.exports.get_func(name)).collect::<std::result::Result<Vec<FunctionId>, _>>()?;
+    homes.extend(stops.iter().map(|stop| (*stop, 0)));
     keep_together(&module, &mut homes);
     let mut registers = Registers::default();
     let instead = silent(&module)?;
     for (id, levels) in levels {
-        if !is_any(&module, id, &["dlmalloc"]) {
+        if !stops.contains(&id) && !is_any(&module, id, &["dlmalloc", "load_part"]) {
             silence(&mut module, id, &instead);
         }
         if !is_whole(&module, id) {
@@ -116,8 +118,18 @@ fn is_whole(module: &Module, id: FunctionId) -> bool {
 
 /// The loading of a part must not come upon the allocator half done, nor upon itself.
 fn is_kept(module: &Module, id: FunctionId) -> bool {
-    const KINDS: [&str; 8] =
-        ["dlmalloc", "raw_vec", "rdl_", "__rust_", "__wbindgen", "__externref", "compiler_builtins::mem", "load_part"];
+    const KINDS: [&str; 10] = [
+        "dlmalloc",
+        "raw_vec",
+        "rdl_",
+        "__rust_",
+        "__wbindgen",
+        "__externref",
+        "compiler_builtins::mem",
+        "load_part",
+        "stopped",
+        "exhausted",
+    ];
     is_any(module, id, &KINDS)
 }
 

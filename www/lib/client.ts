@@ -41,8 +41,8 @@ export class Client {
       if (this.fault) return reject(this.fault);
       const id = this.nextId++;
       this.pending.set(id, { resolve, reject, ...(progress && { progress }) });
+      if (call.kind === "train") this.port.employ?.((this.info?.cores ?? 1) - 1);
       try {
-        if (call.kind === "train") this.port.employ?.((this.info?.cores ?? 1) - 1);
         this.port.send({ ...call, id });
       } catch (cause) {
         this.pending.delete(id);

@@ -1,7 +1,7 @@
 /** The other cores of a run, as the first has them: the core calls these methods (`src/api/crew.rs`), and messages go to helpers by their ports. */
 
 import type { OwnData } from "./data.js";
-import { ReparamError } from "./errors.js";
+import { ReparamError, disposed } from "./errors.js";
 import type { FromHelper, ToHelper } from "./messages.js";
 
 let runs = 0;
@@ -10,7 +10,8 @@ export class Crew {
   /** Answers of an earlier run, which broke off, may still come. */
   private readonly run = ++runs;
   private readonly ports: readonly MessagePort[];
-  private readonly data: OwnData;
+  /** Until the helpers have it. */
+  private data: OwnData | undefined;
   /** What goes to each helper and comes back from it, in one buffer that moves to and fro. */
   private readonly rooms: Float32Array<ArrayBuffer>[] = [];
   /** How many answers are awaited, and who is told when they are there. */
@@ -21,11 +22,17 @@ export class Crew {
   constructor(ports: readonly MessagePort[], data: OwnData) {
     this.ports = ports;
     this.data = data;
-    for (const [i, port] of ports.entries()) port.onmessage = ({ data }: MessageEvent<FromHelper>) => this.receive(i, data);
+    for (const [i, port] of ports.entries()) {
+      port.onmessage = ({ data }: MessageEvent<FromHelper>) => this.receive(i, data);
+      port.onmessageerror = () => this.lose("an answer could not be read");
+    }
   }
 
   begin(task: string): Promise<void> {
-    for (const [i, port] of this.ports.entries()) this.post(port, { run: this.run, kind: "begin", task, k: i + 1, data: this.data }, []);
+    const { run, data } = this;
+    if (data === undefined) throw disposed();
+    for (const [i, port] of this.ports.entries()) this.post(port, { run, kind: "begin", task, k: i + 1, data }, []);
+    this.data = undefined;
     this.awaited = this.ports.length;
     return this.gather();
   }
@@ -48,7 +55,16 @@ export class Crew {
   }
 
   end(): void {
-    for (const port of this.ports) this.post(port, { run: this.run, kind: "end" }, []);
+    for (const port of this.ports) {
+      this.post(port, { run: this.run, kind: "end" }, []);
+      port.onmessage = port.onmessageerror = null;
+    }
+  }
+
+  /** A helper will not answer any more. */
+  lose(why: string): void {
+    this.fault ??= new ReparamError({ code: "internal", message: why });
+    this.tell();
   }
 
   private post(port: MessagePort, message: ToHelper, moved: Transferable[]): void {
@@ -56,7 +72,7 @@ export class Crew {
   }
 
   private receive(i: number, answer: FromHelper): void {
-    if (answer.run !== this.run) return;
+    if (answer.run !== undefined && answer.run !== this.run) return;
     if (answer.kind === "found") this.rooms[i] = answer.room;
     if (answer.kind === "failed") this.fault ??= new ReparamError(answer.error);
     this.awaited--;

@@ -6,6 +6,7 @@
  */
 
 import type { Core, CoreModule } from "./core-module.js";
+import type { Crew } from "./crew.js";
 import { ReparamError, disposed, invalid, toFields } from "./errors.js";
 import type { PriorEvent, TrainEvent } from "./events.js";
 import { remember, remembered } from "./kernels.js";
@@ -32,6 +33,8 @@ export class Engine {
   private drawn = 2 ** 32;
   /** Ways to workers that help training. */
   private readonly helpers: MessagePort[] = [];
+  /** Those that help the training that runs, or ran last. */
+  private crew: Crew | undefined;
   private closed = false;
   private crashed = false;
 
@@ -50,6 +53,12 @@ export class Engine {
   /** Takes a helper on, for trainings that begin from now on. */
   adopt(helper: MessagePort): void {
     this.helpers.push(helper);
+  }
+
+  /** Goes on without helpers; a training that they help ends with an error. */
+  lose(why: string): void {
+    this.helpers.length = 0;
+    this.crew?.lose(why);
   }
 
   /** Frees the core as soon as the call under way is over; the calls in line and a training that runs are dropped. */
@@ -170,9 +179,11 @@ export class Engine {
   private async begin({ kind, id, data, validation, options }: Extract<Request, { kind: "train" | "trainPrior" }>): Promise<void> {
     if (kind === "train") {
       const others = this.alive().info().cores - 1;
+      if (others > 0) await (await this.module()).complete(); // where what shares steps is
       if (others > 0 && this.helpers.length >= others) {
         const { Crew } = await import("./crew.js");
-        this.alive().employ(new Crew(this.helpers.slice(0, others), data));
+        this.crew = new Crew(this.helpers.slice(0, others), data);
+        this.alive().employ(this.crew);
       }
       await this.alive().begin(data, options, validation);
     } else await this.alive().beginPrior(data, options, validation);

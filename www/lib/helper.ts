@@ -7,14 +7,23 @@ import type { FromHelper, ToHelper } from "./messages.js";
 /** Serves what comes by the port, in turn. */
 export function help(port: MessagePort, load: () => Promise<CoreModule>): void {
   let helper: Helper | undefined;
+  /** Why the core must not be entered again. */
+  let broken: unknown;
   let last = Promise.resolve();
   const answer = (message: FromHelper, moved: Transferable[] = []) => port.postMessage(message, moved);
+  const letGo = () => {
+    helper?.free();
+    helper = undefined;
+  };
   const serve = async (message: ToHelper) => {
     const { run } = message;
+    if (broken !== undefined) throw broken;
     switch (message.kind) {
       case "begin": {
+        letGo();
         const module = await load();
-        await module.complete();
+        module.onPanic((text) => (broken = new Error(text)));
+        await module.complete(); // what it calls is in other parts: a failure is told before they are entered
         helper = await module.Helper.begin(message.task, message.k, message.data);
         return answer({ run, kind: "ready" });
       }
@@ -25,11 +34,15 @@ export function help(port: MessagePort, load: () => Promise<CoreModule>): void {
         return answer({ run, kind: "found", room }, [room.buffer]);
       }
       case "end":
-        helper?.free();
-        helper = undefined;
+        return letGo();
     }
   };
   port.onmessage = ({ data }: MessageEvent<ToHelper>) => {
-    last = last.then(() => serve(data)).catch((thrown: unknown) => answer({ run: data.run, kind: "failed", error: toFields(thrown) }));
+    const fail = (thrown: unknown) => {
+      if (thrown instanceof WebAssembly.RuntimeError) broken ??= thrown;
+      answer({ run: data.run, kind: "failed", error: toFields(broken ?? thrown) });
+    };
+    last = last.then(() => serve(data)).catch(fail);
   };
+  port.onmessageerror = () => answer({ kind: "failed", error: toFields("a message to a helper could not be read") });
 }

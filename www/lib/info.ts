@@ -19,7 +19,7 @@ export interface Info {
   precision: Precision;
   /** How kernels are laid out on WebGPU; null on the CPU. It is settled when the model's first training begins, and `save` holds it. */
   kernels: KernelInfo | null;
-  /** How many cores share a training step on the CPU: the option `cores`, and 1 on WebGPU and where the loss of a batch is no sum over its examples. */
+  /** How many cores share a training step on the CPU: the option `cores`, and 1 where steps are not shared out (`Cores`). */
   cores: number;
   /** The prior over the model's codes, or null before `trainPrior` began one. */
   prior: PriorInfo | null;

@@ -62,7 +62,13 @@ export interface WasmMessage {
 /** To a worker: a port to another that helps it train, or to one that it is to help. */
 export type PortMessage = { kind: "helper"; port: MessagePort } | { kind: "help"; port: MessagePort };
 
-export type ToWorker = Request | WasmMessage | PortMessage;
+/** To a model's worker: its helpers are gone, and why. */
+export interface LostMessage {
+  kind: "lost";
+  why: string;
+}
+
+export type ToWorker = Request | WasmMessage | PortMessage | LostMessage;
 
 /** From the worker of a model to one that helps it. Each but `end` is answered, in turn, with the number of the run that it is of. */
 export type ToHelper = { run: number } & (
@@ -73,7 +79,8 @@ export type ToHelper = { run: number } & (
   | { kind: "end" }
 );
 
-export type FromHelper = { run: number } & (
+/** `run` is left out where the helper could not read it. */
+export type FromHelper = { run?: number } & (
   | { kind: "ready" }
   /** `room`: the gradient of the helper's part, then its metrics. */
   | { kind: "found"; room: Float32Array<ArrayBuffer> }

@@ -42,10 +42,11 @@ export interface VaeOptions extends HostOptions {
 /**
  * How many cores share a training step on the CPU backend, from 1 to 64; `"auto"`: as many as the device has, up to 4. Each computes the gradient of
  * a part of the batch, in a worker of its own that holds a copy of the data set, and the first adds them up in order: the same seed and number of
- * cores give the same run, bit for bit, on any device, and files hold the number. Where there are no workers (`worker: false`, `reparam/core`) the
- * parts are done one after the other, and `"auto"` is 1. Each core more costs two copies of the parameters a step, so it is large batches and
- * convolutions that gain. A loss that is no sum over the examples (`info.cores` is 1 then: codes, `"tcvae"`, `"factor"`, `"dip"`, `"infovae"`, `"wae"`, balances that
- * look at a batch's mean) is not shared out.
+ * cores give the same run, bit for bit, wherever `info.adapter` is the same, and files hold the number. Where there are no other workers (`worker:
+ * false`, `reparam/core`, or they cannot be started) the parts are done one after the other, with the same bits; `"auto"` is 1 there. Each core more
+ * costs two copies of the parameters a step, so it is large batches and convolutions that gain. A batch of fewer examples than cores is shared by as
+ * many as it has, in one worker. Not shared out, and `info.cores` is 1 then: on WebGPU; codes; the objectives `"tcvae"`, `"factor"`, `"dip"`,
+ * `"infovae"` and `"wae"`, and `"iwae"` with the gradient `"dreg"`; balances that look at a batch's mean; the Gaussian scale `"optimal"`.
  */
 export type Cores = number | "auto";
 
@@ -404,8 +405,8 @@ export interface LoadOptions extends HostOptions {
 /** Where the core runs and where its files are; none of it is needed with a bundler that follows `new URL(…, import.meta.url)`. */
 export interface HostOptions {
   /**
-   * `true` (the default) starts a module worker of its own for every model; `false` runs on the calling thread,
-   * in slices of about 12 ms. A URL (of a copy of `reparam/worker`) or a function making the `Worker` is for
+   * `true` (the default) starts a module worker of its own for every model, and one for each further of its `cores`; `false` runs on the calling
+   * thread, in slices of about 12 ms. A URL (of a copy of `reparam/worker`) or a function making the `Worker` is for
    * bundlers that cannot find the worker by themselves.
    */
   worker?: boolean | string | URL | (() => Worker);

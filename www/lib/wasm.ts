@@ -52,6 +52,11 @@ async function loadParts(first: WebAssembly.Module | undefined, tell: (text: str
     await link(others[i]!, outcome.value);
   }
   glue.on_load_part((part: number) => {
+    const stop = STOPS[part];
+    if (stop !== undefined) {
+      tell(stop);
+      throw new Error(stop);
+    }
     const file = others[part - 1]!;
     if (read === undefined || loaded.has(file)) return;
     try {
@@ -67,6 +72,12 @@ async function loadParts(first: WebAssembly.Module | undefined, tell: (text: str
     for (const file of missing) await link(file, disk ? await WebAssembly.compile(disk(file)) : await compile(file));
   };
 }
+
+/** Why the parts stop, by the numbers that they give: where the core in one file panics with a text. */
+const STOPS: Readonly<Record<number, string>> = {
+  0: "the core came to where it is never to be; reparam_bg.wasm, the core in one file, tells more",
+  255: "more memory was asked for than there is: 4 GB at most",
+};
 
 type Read = (file: URL) => BufferSource;
 

@@ -1,6 +1,7 @@
 /** An engine in a module worker, with others that help it, also where the package is served from another origin than the page. */
 
 import { ReparamError, toFields } from "./errors.js";
+import type { ErrorFields } from "./errors.js";
 import { transfers } from "./messages.js";
 import type { PortMessage, Reply, ToWorker, WasmMessage } from "./messages.js";
 import type { HostOptions, WasmSource } from "./options.js";
@@ -9,31 +10,48 @@ import { compileFirst } from "./wasm-files.js";
 
 export function workerPort(where: HostOptions["worker"], wasm: WasmSource | undefined): Connect {
   return (receive) => {
-    const workers: Worker[] = [];
-    const add = (): Worker => {
+    const open = (fail: (error: ErrorFields) => void): Worker => {
       const worker = start(where);
-      workers.push(worker);
       worker.onerror = (event) => {
         event.preventDefault(); // told by a rejection, not by the console
-        receive({ kind: "crashed", error: { code: "internal", message: event.message || LOAD_FAILED } });
+        fail({ code: "internal", message: event.message || LOAD_FAILED });
       };
-      worker.onmessageerror = () => receive({ kind: "crashed", error: toFields("a message of the worker could not be read") });
+      worker.onmessageerror = () => fail(toFields("a message of the worker could not be read"));
       const tell = (core: Omit<WasmMessage, "kind">) => worker.postMessage({ kind: "wasm", ...core } satisfies WasmMessage);
       if (wasm !== undefined) tell({ source: wasm instanceof URL ? wasm.href : wasm });
       else void compileFirst().then((first) => tell(first ? { first } : {})).catch(() => tell({})); // some workers take no module
       return worker;
     };
-    const worker = add();
+    const worker = open((error) => receive({ kind: "crashed", error }));
     worker.onmessage = ({ data }: MessageEvent<Reply>) => receive(data);
-    const send = (message: ToWorker) => worker.postMessage(message, transfers(message));
+    const send = (message: ToWorker, moved: Transferable[] = transfers(message)) => worker.postMessage(message, moved);
+    let helpers: Worker[] = [];
+    const dismiss = () => {
+      helpers.forEach((helper) => helper.terminate());
+      helpers = [];
+    };
+    const lose = (why: string) => {
+      dismiss();
+      send({ kind: "lost", why });
+    };
     const employ = (others: number) => {
-      while (workers.length <= others) {
-        const { port1, port2 } = new MessageChannel();
-        add().postMessage({ kind: "help", port: port1 } satisfies PortMessage, [port1]);
-        worker.postMessage({ kind: "helper", port: port2 } satisfies PortMessage, [port2]);
+      try {
+        while (helpers.length < others) {
+          const helper = open(({ message }) => lose(message));
+          helpers.push(helper);
+          const { port1, port2 } = new MessageChannel();
+          helper.postMessage({ kind: "help", port: port1 } satisfies PortMessage, [port1]);
+          send({ kind: "helper", port: port2 }, [port2]);
+        }
+      } catch {
+        lose("a helper could not be started"); // the model's own worker then does their parts
       }
     };
-    return { send, employ, close: async () => workers.forEach((one) => one.terminate()) }; // this frees the device and the wasm memory at once
+    const close = async () => {
+      dismiss();
+      worker.terminate(); // this frees the device and the wasm memory at once
+    };
+    return { send, employ, close };
   };
 }
 

@@ -34,6 +34,7 @@ scope.onmessage = ({ data }) => {
   if (data.kind === "wasm") told(data);
   else if (data.kind === "help") void help(data.port);
   else if (data.kind === "helper") engine.adopt(data.port);
+  else if (data.kind === "lost") engine.lose(data.why);
   else engine.receive(data);
 };
 scope.onmessageerror = () => told({ kind: "wasm" }); // a module that could not be read: it is loaded here

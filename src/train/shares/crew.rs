@@ -16,7 +16,7 @@ pub struct Step<'a> {
     pub t: u32,
     /// The rows of the data in the helper's part of the batch.
     pub order: &'a [u32],
-    /// What the plan reads by its list of controls.
+    /// What the plan reads, by the names of its controls in their order.
     pub controls: &'a [f64],
 }
 

@@ -3,15 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::backend::{Backend, Built, Choice};
+use crate::backend::{Backend, Choice};
 use crate::error::{Error, Result};
 use crate::expr::Env;
 use crate::nn::FLAT;
-use crate::plan::{Plan, Role};
+use crate::plan::Role;
 use crate::rng;
 use crate::train::Data;
 use crate::train::run::write_data;
-use crate::train::shares::{MAX_CORES, Part, Step, programs};
+use crate::train::shares::{MAX_CORES, Part, Ready};
 use crate::vae::{Model, Options};
 
 /// What is shared out.
@@ -40,8 +40,8 @@ impl Task {
 
 pub struct Helper {
     backend: Backend,
-    part: Part,
-    plan: Built,
+    ready: Ready,
+    controls: Vec<&'static str>,
     seed: [u32; 2],
 }
 
@@ -50,11 +50,10 @@ impl Helper {
     pub async fn begin(task: &Task, k: usize, model: &Model, data: &Data<'_>) -> Result<Helper> {
         let part = Part { k, cores: task.cores, batch: task.batch_size };
         let (mut backend, _) = Backend::create(Choice::Cpu).await?;
-        let (graph, _) = programs::share(model, &data.resident(), part)?;
-        let plan = backend.build(Plan::compile(&graph)?).await?;
+        let (ready, _) = Ready::new(&mut backend, model, &data.resident(), part).await?;
         write_data(&mut backend, data)?;
-        let seed = part.seed(rng::seed_words(model.options.seed));
-        Ok(Helper { backend, part, plan, seed })
+        let (controls, seed) = (ready.controls(), part.seed(rng::seed_words(model.options.seed)));
+        Ok(Helper { backend, ready, controls, seed })
     }
 
     /// The parameters of the next step, to be written.
@@ -64,26 +63,22 @@ impl Helper {
 
     /// Its part of a step; the parameters have been written.
     pub fn run(&mut self, t: u32, order: &[u32], controls: &[f64]) -> Result<()> {
-        let wanted = (self.part.rows().len(), self.plan.plan.controls.len());
+        let wanted = (self.ready.part.rows().len(), self.controls.len());
         if (order.len(), controls.len()) != wanted {
             return Err(Error::internal(format!("{} rows and {} controls, not {wanted:?}", order.len(), controls.len())));
         }
-        let controls = self.plan.plan.controls.iter().copied().zip(controls.iter().copied()).collect();
-        self.backend.write(&self.part.order(), bytemuck::cast_slice(order))?;
-        self.backend.run(&self.plan, &[Env { seed: self.seed, step: t, row: 0, controls }])
+        let controls = self.controls.iter().copied().zip(controls.iter().copied()).collect();
+        self.ready.run(&mut self.backend, Env { seed: self.seed, step: t, row: 0, controls }, order)
     }
 
-    /// The gradient and the metrics of its part.
-    pub fn found(&self) -> Result<[&[f32]; 2]> {
-        let cpu = self.backend.cpu().ok_or_else(no_cpu)?;
-        Ok([cpu.floats(&self.part.gradient())?, cpu.floats(&self.part.metrics())?])
+    /// The gradient of its part.
+    pub fn gradient(&self) -> Result<&[f32]> {
+        self.backend.cpu().ok_or_else(no_cpu)?.floats(&self.ready.part.gradient())
     }
 
-    /// One step from its message.
-    pub fn step(&mut self, step: &Step) -> Result<[&[f32]; 2]> {
-        self.parameters_mut()?.copy_from_slice(step.parameters);
-        self.run(step.t, step.order, step.controls)?;
-        self.found()
+    /// Its part of the metrics.
+    pub fn metrics(&self) -> Result<Vec<f32>> {
+        self.ready.metrics(&self.backend)
     }
 }
 

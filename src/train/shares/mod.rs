@@ -16,6 +16,7 @@ use crate::nn::FLAT;
 use crate::ops::adam::Adam;
 use crate::plan::{Plan, Role};
 use crate::rng;
+use crate::sorted::distinct;
 use crate::train::programs::{Readout, Resident};
 use crate::vae::Model;
 
@@ -73,19 +74,59 @@ impl Part {
     }
 }
 
+/// A part's plan, on whichever core.
+struct Ready {
+    part: Part,
+    plan: Built,
+    /// What each of its metrics counts: examples of the part, or a value for all of them.
+    scales: Vec<f64>,
+}
+
+impl Ready {
+    async fn new(backend: &mut Backend, model: &Model, set: &Resident, part: Part) -> Result<(Ready, Readout)> {
+        let (graph, mut readout) = programs::share(model, set, part)?;
+        let plan = backend.build(Plan::compile(&graph)?).await?;
+        let columns = readout.columns();
+        let scales = std::mem::replace(&mut readout.scales, vec![1.0; columns]);
+        Ok((Ready { part, plan, scales }, readout))
+    }
+
+    /// What it reads of a step, in an order that does not depend on the part.
+    fn controls(&self) -> Vec<&'static str> {
+        distinct(self.plan.plan.controls.iter().copied())
+    }
+
+    /// `order`: the part's rows of the data.
+    fn run(&self, backend: &mut Backend, env: Env, order: &[u32]) -> Result<()> {
+        backend.write(&self.part.order(), bytemuck::cast_slice(order))?;
+        backend.run(&self.plan, &[env])
+    }
+
+    /// The part's share of the batch's metrics.
+    fn metrics(&self, backend: &Backend) -> Result<Vec<f32>> {
+        let totals = floats(backend, &self.part.metrics())?;
+        Ok(totals.iter().zip(&self.scales).map(|(x, scale)| (f64::from(*x) * scale) as f32).collect())
+    }
+
+    fn end(&self, backend: &mut Backend) {
+        backend.drop_plan(&self.plan);
+        for role in [self.part.order(), self.part.metrics()] {
+            backend.free(&role);
+        }
+    }
+}
+
 /// A run's plans.
 pub struct Shares {
     /// Those computed here: all, or the first where others do the rest.
-    here: Vec<(Part, Built)>,
+    here: Vec<Ready>,
     there: Vec<Part>,
     crew: Option<Box<dyn Crew>>,
     update: Built,
-    /// What the parts read of a step, in the order in which it is sent.
-    controls: Vec<&'static str>,
 }
 
 impl Shares {
-    /// At most as many cores as a batch has examples.
+    /// At most as many cores as a batch has examples. Where the crew fails to begin, its parts are done here.
     pub async fn begin(
         backend: &mut Backend,
         model: &Model,
@@ -95,48 +136,69 @@ impl Shares {
         crew: Option<Box<dyn Crew>>,
     ) -> Result<(Shares, Readout)> {
         let parts: Vec<Part> = Part::all(task.cores(), task.batch_size).collect();
-        let (first, readout) = programs::share(model, set, parts[0])?;
-        let first = Plan::compile(&first)?;
-        let controls = first.controls.clone();
-        let mut here = vec![(parts[0], backend.build(first).await?)];
-        let mut there = Vec::new();
-        for part in &parts[1..] {
-            if crew.is_some() {
-                there.push(*part);
-            } else {
-                here.push((*part, backend.build(Plan::compile(&programs::share(model, set, *part)?.0)?).await?));
-            }
-        }
         let update = backend.build(Plan::compile(&programs::update(model, &parts, adam)?)?).await?;
-        if let Some(crew) = &crew {
-            crew.begin(task, readout.columns()).await?;
-        }
-        Ok((Shares { here, there, crew, update, controls }, readout))
+        let mut shares = Shares { here: Vec::new(), there: Vec::new(), crew: None, update };
+        let begun = shares.begin_parts(backend, model, set, task, crew).await;
+        let readout = begun.inspect_err(|_| shares.end(backend))?;
+        Ok((shares, readout))
     }
 
-    /// The plans as one text, and how many kernels they have.
+    async fn begin_parts(
+        &mut self,
+        backend: &mut Backend,
+        model: &Model,
+        set: &Resident,
+        task: &Task,
+        crew: Option<Box<dyn Crew>>,
+    ) -> Result<Readout> {
+        let mut parts = Part::all(task.cores(), task.batch_size);
+        let first = parts.next().ok_or_else(|| Error::internal("a batch has a part"))?;
+        let (first, readout) = Ready::new(backend, model, set, first).await?;
+        self.here.push(first);
+        if let Some(crew) = crew {
+            if crew.begin(task, readout.columns()).await.is_ok() {
+                (self.there, self.crew) = (parts.collect(), Some(crew));
+                return Ok(readout);
+            }
+            crew.end();
+        }
+        for part in parts {
+            self.here.push(Ready::new(backend, model, set, part).await?.0);
+        }
+        Ok(readout)
+    }
+
+    /// The first part's plan and the update as one text, and how many kernels they have.
     pub fn described(&self) -> (usize, String) {
-        let plans = [&self.here[0].1.plan, &self.update.plan];
+        let plans = [&self.here[0].plan.plan, &self.update.plan];
         (plans.iter().map(|plan| plan.kernels.len()).sum(), plans.map(ToString::to_string).join("\n"))
     }
 
-    /// One step over the batch of these rows of the data; its metrics.
-    pub async fn step(&mut self, backend: &mut Backend, env: &Env, order: &[u32]) -> Result<Vec<f32>> {
+    /// Steps over batches, whose rows of the data stand behind each other in `order`; the metrics of each.
+    pub async fn steps(&mut self, backend: &mut Backend, envs: &[Env], order: &[u32]) -> Result<Vec<f32>> {
+        let mut ring = Vec::new();
+        for (env, order) in envs.iter().zip(order.chunks(order.len() / envs.len())) {
+            ring.extend(self.step(backend, env, order).await?);
+        }
+        Ok(ring)
+    }
+
+    async fn step(&mut self, backend: &mut Backend, env: &Env, order: &[u32]) -> Result<Vec<f32>> {
         let env = Env { row: 0, ..env.clone() };
         if let Some(crew) = &self.crew {
-            let controls: Vec<f64> = self.controls.iter().map(|name| env.control(name)).collect();
+            let controls: Vec<f64> = self.here[0].controls().into_iter().map(|name| env.control(name)).collect();
             let parameters = floats(backend, &Role::State(FLAT.into()))?;
             for (i, part) in self.there.iter().enumerate() {
                 crew.send(i, &Step { parameters, t: env.step, order: &order[part.rows()], controls: &controls });
             }
         }
-        for (part, built) in &self.here {
-            backend.write(&part.order(), bytemuck::cast_slice(&order[part.rows()]))?;
-            backend.run(built, &[Env { seed: part.seed(env.seed), ..env.clone() }])?;
+        for ready in &self.here {
+            let part = ready.part;
+            ready.run(backend, Env { seed: part.seed(env.seed), ..env.clone() }, &order[part.rows()])?;
         }
-        let mut metrics = vec![0.0; floats(backend, &self.here[0].0.metrics())?.len()];
-        for (part, _) in &self.here {
-            add(&mut metrics, floats(backend, &part.metrics())?);
+        let mut metrics = vec![0.0; self.here[0].scales.len()];
+        for ready in &self.here {
+            add(&mut metrics, &ready.metrics(backend)?);
         }
         if let Some(crew) = &self.crew {
             crew.gather().await?;
@@ -153,14 +215,11 @@ impl Shares {
 
     /// Frees what is theirs alone.
     pub fn end(&self, backend: &mut Backend) {
-        for (part, built) in &self.here {
-            backend.drop_plan(built);
-            for role in [part.order(), part.metrics()] {
-                backend.free(&role);
-            }
-        }
         backend.drop_plan(&self.update);
-        for part in self.here.iter().map(|(part, _)| part).chain(&self.there) {
+        for ready in &self.here {
+            ready.end(backend);
+        }
+        for part in self.here.iter().map(|ready| &ready.part).chain(&self.there) {
             backend.free(&part.gradient());
         }
         if let Some(crew) = &self.crew {

@@ -36,6 +36,7 @@ pub fn update(model: &Model, parts: &[Part], adam: Adam) -> Result<Graph> {
     let gradients: Vec<Edge> = parts.iter().map(scratch).collect();
     let sum = (1..parts.len()).fold(input(0), |sum: Scalar, k| sum + input(k));
     let gradient = ops::map(&mut g, sum, &gradients)?;
+    g.output("gradient", gradient); // a kernel of its own: Adam then has its one pass
     let adam = Adam { is_averaged: model.options.ema.is_some(), ..adam };
     step(&mut g, flat, gradient, MOMENTS, adam, None)?;
     Ok(g)
