@@ -76,9 +76,9 @@ export async function buildLib() {
   console.log(sizes.map(([name, bytes]) => `dist/${name}  ${(bytes / 1000).toFixed(1)} kB gzip`).join("\n"));
 }
 
-/** Minifiers write `./worker.js` in backticks, which not every bundler follows: an address in quotes. */
+/** Minifiers write `./worker.js` in backticks, which not every bundler follows: addresses in quotes. */
 function quoted(code) {
-  return code.replace(/new URL\(`([^`$]*)`/g, 'new URL("$1"');
+  return code.replace(/\b(new URL|import)\(`([^`$"\\]*)`/g, '$1("$2"');
 }
 
 /** www/site → build/site, with the digits it trains on. */

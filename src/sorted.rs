@@ -1,5 +1,5 @@
-//! A map in the order of its keys. What is planned has few of them, mostly given in order: a search by halves in a list is as fast there as
-//! hashing, and a fraction of its code.
+//! A map in the order of its keys, and lists put in order. What is planned has few of them, mostly given in order: a search by halves in a list is
+//! as fast there as hashing or the standard sorts, and a fraction of their code.
 
 use std::borrow::Borrow;
 use std::ops::Index;
@@ -85,7 +85,8 @@ impl<K: Ord + Borrow<Q>, Q: Ord + ?Sized, V> Index<&Q> for Sorted<K, V> {
 pub fn order<K: Ord>(n: usize, key: impl Fn(usize) -> K) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::with_capacity(n);
     for k in 0..n {
-        let at = order.partition_point(|before| key(*before) <= key(k));
+        let own = key(k);
+        let at = order.partition_point(|before| key(*before) <= own);
         order.insert(at, k);
     }
     order

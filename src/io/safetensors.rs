@@ -79,6 +79,9 @@ pub fn write(tensors: &[Tensor], metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
     let order = order(tensors.len(), |k| &tensors[k].name);
     let mut end = 0;
     for tensor in order.iter().map(|k| &tensors[*k]) {
+        if tensor.values.len() != tensor.shape.iter().product::<usize>() {
+            return Err(Error::internal(format!("{}: {} values of {:?}", tensor.name, tensor.values.len(), tensor.shape)));
+        }
         let sizes: Vec<String> = tensor.shape.iter().map(usize::to_string).collect();
         let (name, shape, begin) = (quoted(&tensor.name)?, sizes.join(","), end);
         end += 4 * tensor.values.len();

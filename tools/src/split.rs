@@ -2,7 +2,7 @@
 //! first time.
 //!
 //! A function of another part leaves a short one of its own type in the first, which has that part loaded and calls it through the table of
-//! functions; a part imports memory, tables, globals and functions of the first. What belongs where is found by running: `instrument` makes
+//! functions; a part imports memory, tables and globals of the first, whose functions it calls through the table as well. What belongs where is found by running: `instrument` makes
 //! a core that marks every point that it passes, and code of a function that was not come by goes to another part as a function of its own
 //! (`outline`). A constant comes with the part whose code can come by its address, as the linker knows it (`links`, `data`).
 
@@ -182,7 +182,7 @@ struct Part {
     slots: BTreeMap<u32, usize>,
 }
 
-/// A function of so many instructions is copied to the parts that call it: to name it would take as much.
+/// A function of so many instructions is copied to the parts that call it: its place in the table would take as much.
 const SMALL: usize = 12;
 
 impl Plan {
@@ -296,7 +296,7 @@ fn table(module: &Module) -> Result<TableId> {
     module.tables.main_function_table()?.ok_or_else(|| "the core has no table of functions".into())
 }
 
-/// Names under which the first exports what the parts import, beside its memory, which has one already.
+/// Names under which the first exports the globals and tables that the parts import.
 fn global_name(k: usize) -> String {
     format!("_g{k}")
 }

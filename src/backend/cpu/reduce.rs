@@ -6,7 +6,7 @@ use crate::ops::totals::COUNTS;
 
 /// The elements of x that are loaded at a time.
 const BLOCK: usize = 4096;
-/// Sums run over this many elements in single precision; their sums are added in double precision. Relative error ≈ 32 · 2⁻²⁴.
+/// Sums run over this many elements in single precision; their sums are added in double precision. Relative error below 64 · 2⁻²⁴: lanes are added up in single precision too.
 const RUN: usize = 32;
 /// Narrow rows are summed several side by side, in at least this many lanes; the elements of one sum in this many.
 const LANES: usize = 16;
