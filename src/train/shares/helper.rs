@@ -11,7 +11,7 @@ use crate::plan::Role;
 use crate::rng;
 use crate::train::Data;
 use crate::train::run::write_data;
-use crate::train::shares::{MAX_CORES, Part, Ready};
+use crate::train::shares::{MAX_CORES, Part, Ready, cpu, cpu_mut};
 use crate::vae::{Model, Options};
 
 /// What is shared out.
@@ -41,7 +41,6 @@ impl Task {
 pub struct Helper {
     backend: Backend,
     ready: Ready,
-    controls: Vec<&'static str>,
     seed: [u32; 2],
 }
 
@@ -52,36 +51,32 @@ impl Helper {
         let (mut backend, _) = Backend::create(Choice::Cpu).await?;
         let (ready, _) = Ready::new(&mut backend, model, &data.resident(), part).await?;
         write_data(&mut backend, data)?;
-        let (controls, seed) = (ready.controls(), part.seed(rng::seed_words(model.options.seed)));
-        Ok(Helper { backend, ready, controls, seed })
+        let seed = part.seed(rng::seed_words(model.options.seed));
+        Ok(Helper { backend, ready, seed })
     }
 
     /// The parameters of the next step, to be written.
     pub fn parameters_mut(&mut self) -> Result<&mut [f32]> {
-        self.backend.cpu_mut().ok_or_else(no_cpu)?.floats_mut(&Role::State(FLAT.into()))
+        cpu_mut(&mut self.backend)?.floats_mut(&Role::State(FLAT.into()))
     }
 
     /// Its part of a step; the parameters have been written.
     pub fn run(&mut self, t: u32, order: &[u32], controls: &[f64]) -> Result<()> {
-        let wanted = (self.ready.part.rows().len(), self.controls.len());
+        let wanted = (self.ready.part.rows().len(), self.ready.controls.len());
         if (order.len(), controls.len()) != wanted {
             return Err(Error::internal(format!("{} rows and {} controls, not {wanted:?}", order.len(), controls.len())));
         }
-        let controls = self.controls.iter().copied().zip(controls.iter().copied()).collect();
+        let controls = self.ready.controls.iter().copied().zip(controls.iter().copied()).collect();
         self.ready.run(&mut self.backend, Env { seed: self.seed, step: t, row: 0, controls }, order)
     }
 
     /// The gradient of its part.
     pub fn gradient(&self) -> Result<&[f32]> {
-        self.backend.cpu().ok_or_else(no_cpu)?.floats(&self.ready.part.gradient())
+        cpu(&self.backend)?.floats(&self.ready.part.gradient())
     }
 
     /// Its part of the metrics.
     pub fn metrics(&self) -> Result<Vec<f32>> {
         self.ready.metrics(&self.backend)
     }
-}
-
-fn no_cpu() -> Error {
-    Error::internal("helpers compute on the CPU")
 }

@@ -9,6 +9,7 @@ mod programs;
 
 use std::ops::Range;
 
+use crate::backend::cpu::Cpu;
 use crate::backend::{Backend, Built};
 use crate::error::{Error, Result};
 use crate::expr::Env;
@@ -48,7 +49,11 @@ impl Part {
     }
 
     fn order(self) -> Role {
-        Role::Input(format!("{}.order", self.name()))
+        Role::Input(self.order_name())
+    }
+
+    fn order_name(self) -> String {
+        format!("{}.order", self.name())
     }
 
     fn gradient(self) -> Role {
@@ -80,6 +85,8 @@ struct Ready {
     plan: Built,
     /// What each of its metrics counts: examples of the part, or a value for all of them.
     scales: Vec<f64>,
+    /// What it reads of a step, in an order that does not depend on the part.
+    controls: Vec<&'static str>,
 }
 
 impl Ready {
@@ -88,12 +95,8 @@ impl Ready {
         let plan = backend.build(Plan::compile(&graph)?).await?;
         let columns = readout.columns();
         let scales = std::mem::replace(&mut readout.scales, vec![1.0; columns]);
-        Ok((Ready { part, plan, scales }, readout))
-    }
-
-    /// What it reads of a step, in an order that does not depend on the part.
-    fn controls(&self) -> Vec<&'static str> {
-        distinct(self.plan.plan.controls.iter().copied())
+        let controls = distinct(plan.plan.controls.iter().copied());
+        Ok((Ready { part, plan, scales, controls }, readout))
     }
 
     /// `order`: the part's rows of the data.
@@ -104,7 +107,7 @@ impl Ready {
 
     /// The part's share of the batch's metrics.
     fn metrics(&self, backend: &Backend) -> Result<Vec<f32>> {
-        let totals = floats(backend, &self.part.metrics())?;
+        let totals = cpu(backend)?.floats(&self.part.metrics())?;
         Ok(totals.iter().zip(&self.scales).map(|(x, scale)| (f64::from(*x) * scale) as f32).collect())
     }
 
@@ -186,8 +189,8 @@ impl Shares {
     async fn step(&mut self, backend: &mut Backend, env: &Env, order: &[u32]) -> Result<Vec<f32>> {
         let env = Env { row: 0, ..env.clone() };
         if let Some(crew) = &self.crew {
-            let controls: Vec<f64> = self.here[0].controls().into_iter().map(|name| env.control(name)).collect();
-            let parameters = floats(backend, &Role::State(FLAT.into()))?;
+            let controls: Vec<f64> = self.here[0].controls.iter().map(|name| env.control(name)).collect();
+            let parameters = cpu(backend)?.floats(&Role::State(FLAT.into()))?;
             for (i, part) in self.there.iter().enumerate() {
                 crew.send(i, &Step { parameters, t: env.step, order: &order[part.rows()], controls: &controls });
             }
@@ -204,8 +207,7 @@ impl Shares {
             crew.gather().await?;
             let mut found = vec![0.0; metrics.len()];
             for (i, part) in self.there.iter().enumerate() {
-                let cpu = backend.cpu_mut().ok_or_else(|| Error::internal("steps are shared out on the CPU"))?;
-                crew.take(i, cpu.floats_mut(&part.gradient())?, &mut found);
+                crew.take(i, cpu_mut(backend)?.floats_mut(&part.gradient())?, &mut found);
                 add(&mut metrics, &found);
             }
         }
@@ -228,8 +230,16 @@ impl Shares {
     }
 }
 
-fn floats<'a>(backend: &'a Backend, role: &Role) -> Result<&'a [f32]> {
-    backend.cpu().ok_or_else(|| Error::internal("steps are shared out on the CPU"))?.floats(role)
+fn cpu(backend: &Backend) -> Result<&Cpu> {
+    backend.cpu().ok_or_else(no_cpu)
+}
+
+fn cpu_mut(backend: &mut Backend) -> Result<&mut Cpu> {
+    backend.cpu_mut().ok_or_else(no_cpu)
+}
+
+fn no_cpu() -> Error {
+    Error::internal("steps are shared out on the CPU alone")
 }
 
 fn add(sums: &mut [f32], values: &[f32]) {

@@ -16,7 +16,7 @@ use crate::vae::Model;
 pub fn share(model: &Model, set: &Resident, part: Part) -> Result<(Graph, Readout)> {
     let mut g = Graph::new();
     let mut p = Params::bind(&mut g, &model.specs)?;
-    let order = g.leaf(Source::Input(format!("{}.order", part.name())), Meta::u32([1, part.rows().len()]));
+    let order = g.leaf(Source::Input(part.order_name()), Meta::u32([1, part.rows().len()]));
     let batch = batch_of(&mut g, "train", set, BYTE, order)?;
     let loss = model.loss(&mut g, &mut p, &mut Params::collector(), &batch)?;
     let dw = pulled(&mut g, &p, &model.specs, &loss, part.batch)?;
