@@ -1,4 +1,4 @@
-// Functions that WGSL lacks, or gives with less accuracy than a gradient needs. The same formulas as src/expr/fast.rs.
+// Functions that WGSL lacks, or gives with less accuracy than a gradient needs. The same formulas as src/base/expr/fast.rs.
 
 // 1 / (1 + e^−x), from e^−|x| so that nothing overflows.
 fn sigmoid(x: f32) -> f32 {

@@ -14,21 +14,14 @@
 //! | 7 | `train`: batches, schedules, checkpoints, the run loop |
 //! | 8 | `api`: the message-shaped JavaScript surface |
 //! | – | `io`: bytes in, checked arrays out |
+//!
+//! Floors 0 to 4 are a crate of their own, `base`, and so is `backend/cpu`: it alone is compiled for speed, the others for size.
 
-pub mod autodiff;
+pub use reparam_base::{autodiff, error, expr, fields, graph, nn, ops, plan, rng, shape, sorted};
+
 pub mod backend;
 pub mod dist;
-pub mod error;
-pub mod expr;
-pub mod fields;
-pub mod graph;
 pub mod io;
-pub mod nn;
-pub mod ops;
-pub mod plan;
-pub mod rng;
-pub mod shape;
-pub mod sorted;
 pub mod train;
 pub mod vae;
 

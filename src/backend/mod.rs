@@ -1,9 +1,10 @@
 //! The two replayers of a plan. They differ in nothing that a caller could see but speed and the last bits of a float.
 
-pub mod cpu;
 pub mod gpu;
 
 use std::rc::Rc;
+
+pub use reparam_cpu as cpu;
 
 use crate::error::Result;
 use crate::expr::Env;

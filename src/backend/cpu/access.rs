@@ -2,10 +2,10 @@
 //! operand become one, so that most operands are a slice, a scalar, or a walk over a few contiguous runs.
 
 use super::memory::{Data, Memory};
-use crate::error::{Error, Result};
-use crate::graph::{Dim, View};
-use crate::plan::Bound;
-use crate::shape::Shape;
+use reparam_base::error::{Error, Result};
+use reparam_base::graph::{Dim, View};
+use reparam_base::plan::Bound;
+use reparam_base::shape::Shape;
 
 #[derive(Debug)]
 pub struct Access {
@@ -265,7 +265,7 @@ impl Access {
     }
 
     fn general(&self, domain: &Shape, view: &View, operands: &[Access], memory: &Memory, i: usize) -> Option<usize> {
-        let at = self.now + view.at(&crate::graph::coordinates(domain, i))? - view.offset;
+        let at = self.now + view.at(&reparam_base::graph::coordinates(domain, i))? - view.offset;
         let row = view.index.map_or(0, |index| {
             let mut value = [0.0];
             operands[index.operand].fill(operands, memory, i, &mut value);

@@ -4,8 +4,8 @@
 
 use super::access::Access;
 use super::memory::Memory;
-use crate::expr::{Binary, Instr, Program, Unary};
-use crate::sorted::{distinct, order};
+use reparam_base::expr::{Binary, Instr, Program, Unary};
+use reparam_base::sorted::{distinct, order};
 
 #[derive(Debug)]
 pub struct Lowered {

@@ -1,9 +1,9 @@
 //! The buffers: typed vectors, found by role where plans share them.
 
-use crate::error::{Error, Result};
-use crate::plan::{Buffer, Role};
-use crate::shape::DType;
-use crate::sorted::Sorted;
+use reparam_base::error::{Error, Result};
+use reparam_base::plan::{Buffer, Role};
+use reparam_base::shape::DType;
+use reparam_base::sorted::Sorted;
 
 #[derive(Debug)]
 pub enum Data {

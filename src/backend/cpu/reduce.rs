@@ -2,7 +2,7 @@
 
 use super::Job;
 use super::tape::room;
-use crate::ops::totals::COUNTS;
+use reparam_base::ops::totals::COUNTS;
 
 /// The elements of x that are loaded at a time.
 const BLOCK: usize = 4096;

@@ -2,7 +2,7 @@
 
 use super::Job;
 use super::tape::room;
-use crate::expr::fast;
+use reparam_base::expr::fast;
 
 pub fn softmax(job: &mut Job) {
     let [rows, cols] = job.sizes(["ROWS", "COLS"]);

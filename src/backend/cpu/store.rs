@@ -3,12 +3,12 @@
 use super::memory::{Data, Memory};
 use super::tape::{Cores, Tape};
 use super::update::Update;
-use crate::error::{Error, Result};
-use crate::expr::{Env, LANES, Program};
-use crate::graph::Span;
-use crate::ops::adam::Adam;
-use crate::plan::{Stage, Target};
-use crate::shape::DType;
+use reparam_base::error::{Error, Result};
+use reparam_base::expr::{Env, LANES, Program};
+use reparam_base::graph::Span;
+use reparam_base::ops::adam::Adam;
+use reparam_base::plan::{Stage, Target};
+use reparam_base::shape::DType;
 
 #[derive(Debug)]
 pub struct Store {

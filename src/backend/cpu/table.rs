@@ -51,10 +51,10 @@ fn extreme(x: &[f32], beats: impl Fn(f32, f32) -> bool) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::super::trial::{Oracle, Trial, call, target, values};
-    use crate::expr::{Env, Program};
-    use crate::graph::View;
-    use crate::plan::{Role, Stage};
-    use crate::shape::DType;
+    use reparam_base::expr::{Env, Program};
+    use reparam_base::graph::View;
+    use reparam_base::plan::{Role, Stage};
+    use reparam_base::shape::DType;
 
     fn run(
         shader: &'static str,

@@ -4,9 +4,9 @@
 use super::access::Access;
 use super::lower::{Lowered, Way};
 use super::memory::Memory;
-use crate::error::Result;
-use crate::expr::{Binary, Env, Instr, LANES, Lanes, fast};
-use crate::plan::Stage;
+use reparam_base::error::Result;
+use reparam_base::expr::{Binary, Env, Instr, LANES, Lanes, fast};
+use reparam_base::plan::Stage;
 
 /// The kernel's values for a chunk of elements; the second only where it gives two for each.
 pub type Cores<'a> = [&'a [f32]; 2];
@@ -106,7 +106,7 @@ impl Tape {
                     }
                 }
                 Instr::Unary(_, x) if code.has_beside(i) => {
-                    fast::softplus_and_sigmoid(source.get(*x), next, beside);
+                    softplus_and_sigmoid(source.get(*x), next, beside);
                 }
                 Instr::Unary(f, x) => f.f32_lanes(source.get(*x), &mut next[..]),
                 Instr::Binary(f, a, b) => match (code.factors(*a), code.factors(*b)) {
@@ -211,6 +211,11 @@ pub fn room(scratch: &mut Vec<f32>, n: usize) -> &mut [f32] {
 }
 
 // Products are rounded before they are added, as they would be on their own.
+
+#[inline(never)] // alone in a function, its terms are read once
+fn softplus_and_sigmoid(x: &Lanes, softplus: &mut Lanes, sigmoid: &mut Lanes) {
+    fast::softplus_and_sigmoid(x, softplus, sigmoid);
+}
 
 fn add_product(c: &Lanes, p: &Lanes, q: &Lanes, y: &mut Lanes) {
     for (((y, c), p), q) in y.iter_mut().zip(c).zip(p).zip(q) {

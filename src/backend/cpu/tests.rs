@@ -2,10 +2,10 @@
 
 use super::trial::{Oracle, Trial, call, target, values};
 use super::*;
-use crate::expr::{Law, Program, constant, control, core, input, noise, position};
-use crate::graph::{Dim, Index, View, coordinates};
-use crate::plan::{Stage, Target};
-use crate::shape::Shape;
+use reparam_base::expr::{Law, Program, constant, control, core, input, noise, position};
+use reparam_base::graph::{Dim, Index, View, coordinates};
+use reparam_base::plan::{Stage, Target};
+use reparam_base::shape::Shape;
 
 /// The values of one operand under a view, by `View::at` alone.
 fn by_definition(data: &[f32], view: &View, domain: &Shape, row: usize, index: &dyn Fn(usize) -> usize) -> Vec<f32> {
@@ -174,7 +174,7 @@ fn long_programs_equal_the_oracle_at_full_and_partial_chunks() {
         mean.sigmoid() * &a - mean.softplus(),
         (&b + &c).softplus() * (&b + &c).sigmoid(),
     ];
-    let n = 2 * crate::expr::LANES + 77;
+    let n = 2 * reparam_base::expr::LANES + 77;
     let data = [values(n, 1), values(n, 2), values(n, 3)];
     let mut trial = Trial::new();
     let whole = Shape::from([n]);

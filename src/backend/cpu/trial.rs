@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use super::gemm::Height;
 use super::{Cpu, PlanId};
-use crate::error::Result;
-use crate::expr::{Env, Program, Scalar, constant, core, input};
-use crate::graph::{Array, Core, CoreInput, Launch, Op, View};
-use crate::plan::{Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, Target};
-use crate::rng;
-use crate::shape::{DType, Meta, Shape};
+use reparam_base::error::Result;
+use reparam_base::expr::{Env, Program, Scalar, constant, core, input};
+use reparam_base::graph::{Array, Core, CoreInput, Launch, Op, View};
+use reparam_base::plan::{Bound, Buffer, CoreCall, Kernel, Place, Plan, Role, Stage, Target};
+use reparam_base::rng;
+use reparam_base::shape::{DType, Meta, Shape};
 
 /// Numbers in (−1, 1), always the same for the same stream.
 pub fn values(n: usize, stream: u32) -> Vec<f32> {

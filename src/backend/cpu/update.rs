@@ -2,8 +2,8 @@
 
 use super::access::Access;
 use super::memory::Memory;
-use crate::expr::Env;
-use crate::ops::adam::{AVERAGE_MEMORY, Adam, CLIP_NORM, clip_factor};
+use reparam_base::expr::Env;
+use reparam_base::ops::adam::{AVERAGE_MEMORY, Adam, CLIP_NORM, clip_factor};
 
 /// What is the same for all elements of a step, in the order of computation that Kingma & Ba 2015 end their section 2 with:
 ///   m′ = β₁m + share1·g,  v′ = β₂v + (share2·g)²,  w′ = w − (rate·m′ / (√v′ + ε) + decay·w),

@@ -16,7 +16,7 @@ use super::Job;
 use super::gemm::{NR, Panels, panels_size};
 use super::memory::Memory;
 use super::tape::{Tape, room};
-use crate::expr::Env;
+use reparam_base::expr::Env;
 
 pub use forward::conv2d;
 pub use transposed::conv_transpose2d;

@@ -21,6 +21,7 @@ impl Env {
     }
 
     /// The draws of the elements from `start` on.
+    #[inline]
     pub fn draws(&self, stream: u32, law: Law, start: u32, out: &mut Lanes) {
         let mut words = [0u32; LANES];
         rng::words(self.seed, stream, self.step, start, &mut words);

@@ -23,6 +23,7 @@ pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
 }
 
 /// The key of one stream of noise under a 64-bit seed given as two words, low first.
+#[inline]
 pub fn stream_key(seed: [u32; 2], stream: u32) -> [u32; 2] {
     [seed[0], seed[1] ^ stream.wrapping_mul(STREAM_SPREAD)]
 }
@@ -37,6 +38,7 @@ pub fn word(seed: [u32; 2], stream: u32, step: u32, element: u32) -> u32 {
 }
 
 /// The words of the elements from `start` on: what `word` gives one by one, in a loop that is vectorised.
+#[inline]
 pub fn words(seed: [u32; 2], stream: u32, step: u32, start: u32, out: &mut [u32]) {
     let key = stream_key(seed, stream);
     for (i, word) in out.iter_mut().enumerate() {
@@ -45,11 +47,13 @@ pub fn words(seed: [u32; 2], stream: u32, step: u32, start: u32, out: &mut [u32]
 }
 
 /// A word's 23 high bits as a float in [0, 1).
+#[inline]
 pub fn unit(word: u32) -> f32 {
     f32::from_bits((word >> 9) | 0x3F80_0000) - 1.0
 }
 
 /// A word as the centre of one of 2²³ equal cells of (−1, 1): never −1, 0 or 1.
+#[inline]
 pub fn symmetric(word: u32) -> f32 {
     let cell = (word >> 9) as f32;
     (cell + 0.5) * (1.0 / 4_194_304.0) - 1.0

@@ -24,11 +24,11 @@ mod update;
 
 use std::rc::Rc;
 
-use crate::error::{Error, Result};
-use crate::expr::Env;
-use crate::graph::{Array, Core};
-use crate::plan::{Kernel, Place, Plan, Role};
-use crate::shape::DType;
+use reparam_base::error::{Error, Result};
+use reparam_base::expr::Env;
+use reparam_base::graph::{Array, Core};
+use reparam_base::plan::{Kernel, Place, Plan, Role};
+use reparam_base::shape::DType;
 
 use memory::{Data, Memory};
 use store::Store;

@@ -91,7 +91,7 @@ pub fn softplus(x: f32) -> f32 {
 }
 
 /// Both of every x, for little more than one of them.
-#[inline(never)] // alone in a function, its terms are read once
+#[inline]
 pub fn softplus_and_sigmoid(x: &Lanes, softplus: &mut Lanes, sigmoid: &mut Lanes) {
     let t = *std::hint::black_box(&TERMS);
     for ((softplus, sigmoid), x) in softplus.iter_mut().zip(sigmoid).zip(x) {
