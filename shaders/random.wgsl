@@ -1,4 +1,4 @@
-// The counter-based generator: Threefry-2x32-20 (Salmon et al. 2011). The same bits as src/base/rng.rs.
+// The counter-based generator: Threefry-2x32-20 (Salmon et al. 2011). The same bits as src/rng/lib.rs.
 // A draw is a function of (seed, stream, step, element); seed and step are words 0 to 2 of `params`.
 
 fn threefry2x32(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {

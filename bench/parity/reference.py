@@ -11,7 +11,7 @@ Weights: dense [in, out]; (transposed) convolution [kh, kw, ci, co], flattened i
 initialisation, U(-1/sqrt(fan_in), 1/sqrt(fan_in)). Other tensors in the file are ignored.
 
 Noise: eps[i, j] of step t (from 1) is sqrt(2) erfinv(u), u from word 0 of Threefry under the key of (seed, stream 1) at (t, i * latent + j),
-as in src/base/rng.rs. Evaluation goes in batches of 128, t the batch's number from 0, under the evaluation seed of src/train/inference.rs.
+as in src/rng/lib.rs. Evaluation goes in batches of 128, t the batch's number from 0, under the evaluation seed of src/train/inference.rs.
 
 JSON out: `epochs` has the held-out figures on the 10,000 test digits (one z each) after steps ceil(e * 60000 / batch), and after the last
 step; `curve` the means of every --log-every training steps.

@@ -9,6 +9,7 @@ pub mod graph;
 pub mod nn;
 pub mod ops;
 pub mod plan;
-pub mod rng;
 pub mod shape;
 pub mod sorted;
+
+pub use reparam_rng as rng;

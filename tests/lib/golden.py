@@ -29,7 +29,7 @@ from threefry import threefry2x32  # noqa: E402
 rng = np.random.default_rng(20260131)
 
 
-# Draws, as src/base/rng.rs describes them
+# Draws, as src/rng/lib.rs describes them
 
 STREAM = {"prior": 2, "posterior": (1 << 24) + 3, "votes": (1 << 24) + 4}
 

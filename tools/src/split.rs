@@ -113,7 +113,7 @@ fn keep_together(module: &Module, homes: &mut HashMap<FunctionId, u8>) {
 /// Whether a function is of one part altogether: beside those that are kept, what computes, which stays as it is compiled, and of which sizes
 /// alone tell what runs; and tables of hashes, where chance does.
 fn is_whole(module: &Module, id: FunctionId) -> bool {
-    is_kept(module, id) || is_any(module, id, &["reparam_cpu", "reparam_base::rng", "hashbrown"])
+    is_kept(module, id) || is_any(module, id, &["reparam_cpu", "reparam_rng", "hashbrown"])
 }
 
 /// The loading of a part must not come upon the allocator half done, nor upon itself.

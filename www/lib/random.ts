@@ -1,6 +1,6 @@
 /**
  * The core's counter-based generator: Threefry-2x32-20 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
- * A draw is a pure function of (seed, stream, step, element); `src/base/rng.rs` gives the same words.
+ * A draw is a pure function of (seed, stream, step, element); `src/rng/lib.rs` gives the same words.
  */
 
 import { invalid } from "./errors.js";

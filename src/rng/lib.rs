@@ -38,7 +38,6 @@ pub fn word(seed: [u32; 2], stream: u32, step: u32, element: u32) -> u32 {
 }
 
 /// The words of the elements from `start` on: what `word` gives one by one, in a loop that is vectorised.
-#[inline]
 pub fn words(seed: [u32; 2], stream: u32, step: u32, start: u32, out: &mut [u32]) {
     let key = stream_key(seed, stream);
     for (i, word) in out.iter_mut().enumerate() {
