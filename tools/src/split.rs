@@ -6,6 +6,7 @@
 //! a core that marks every point that it passes, and code of a function that was not come by goes to another part as a function of its own
 //! (`outline`). A constant comes with the part whose code can come by its address, as the linker knows it (`links`, `data`).
 
+mod calls;
 mod data;
 mod links;
 mod live;
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-use walrus::ir::{self, UnaryOp, Value, Visitor};
+use walrus::ir::{self, Value, Visitor};
 use walrus::{
     ConstExpr, ElementItems, ElementKind, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId, GlobalKind, ImportKind,
     Module, TableId, TypeId, ValType,
@@ -113,7 +114,9 @@ fn keep_together(module: &Module, homes: &mut HashMap<FunctionId, u8>) {
 /// Whether a function is of one part altogether: beside those that are kept, what computes, which stays as it is compiled, and of which sizes
 /// alone tell what runs; and tables of hashes, where chance does.
 fn is_whole(module: &Module, id: FunctionId) -> bool {
-    is_kept(module, id) || is_any(module, id, &["reparam_cpu", "reparam_rng", "hashbrown"])
+    let prepares =
+        || is_any(module, id, &["reparam_cpu::Cpu", "reparam_cpu::lower", "reparam_cpu::memory", "Tape::new", "Store::new"]);
+    is_kept(module, id) || is_any(module, id, &["reparam_cpu", "reparam_rng", "hashbrown"]) && !prepares()
 }
 
 /// The loading of a part must not come upon the allocator half done, nor upon itself.
@@ -161,7 +164,7 @@ fn all_functions(module: &Module) -> Vec<FunctionId> {
 struct Plan {
     /// All but the first.
     parts: Vec<Part>,
-    /// What they call of the first, in order: the first has it in the table, from this slot on.
+    /// What they call of the first, in order: the first has it in the table, from this slot on, and behind it what has a part loaded.
     shared: Vec<usize>,
     first_shared: u64,
     /// The slots of the table that the first fills, with its own functions or with what stands in for others.
@@ -174,7 +177,7 @@ struct Plan {
 struct Part {
     /// Where its functions begin in the table.
     first_slot: u64,
-    /// Those of its functions that are called from elsewhere; they follow one another in the table.
+    /// Those of its functions that are called from elsewhere, in order; they follow one another in the table.
     called: Vec<usize>,
     /// What it calls elsewhere.
     calls: Vec<usize>,
@@ -225,8 +228,24 @@ impl Plan {
             Part { first_slot, called: called.into_iter().collect(), calls: calls.into_iter().collect(), slots }
         });
         let parts: Vec<Part> = parts.collect();
-        let shared = parts.iter().flat_map(|part: &Part| part.calls.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
+        let of_first = |place: &usize| home(&all[*place]) == 0;
+        let shared = parts.iter().flat_map(|part: &Part| part.calls.iter().copied()).filter(of_first).collect::<BTreeSet<_>>();
+        let shared: Vec<usize> = shared.into_iter().collect();
         Ok(Plan { parts, shared, first_shared: slot, slots, reached: uses.into_iter().map(|uses| uses.symbols).collect() })
+    }
+}
+
+impl Plan {
+    /// The slot in which a function of the core is called from other parts than its own, and whether that may have to be loaded.
+    fn slot(&self, place: usize) -> (u64, bool) {
+        let of = |part: &Part| part.called.binary_search(&place).ok().map(|k| (part.first_slot + k as u64, true));
+        let of_first = || (self.first_shared + self.shared.partition_point(|other| *other < place) as u64, false);
+        self.parts.iter().find_map(of).unwrap_or_else(of_first)
+    }
+
+    /// The slot of what has a part loaded.
+    fn loader(&self) -> u64 {
+        self.first_shared + self.shared.len() as u64
     }
 }
 
@@ -314,19 +333,20 @@ fn make_first(module: &mut Module, plan: &Plan) -> Result<()> {
     let globals: Vec<GlobalId> = module.globals.iter().map(|global| global.id()).collect();
     let tables: Vec<TableId> = module.tables.iter().map(|table| table.id()).collect();
 
-    for (number, part) in (1..).zip(&plan.parts) {
-        let ensure = ensure_loaded(module, load, number);
-        for (slot, place) in (part.first_slot..).zip(&part.called) {
-            let ty = module.funcs.get(all[*place]).ty();
-            let stand_in = stand_in(module, ty, Some(ensure), table, slot);
-            module.funcs.get_mut(all[*place]).kind = FunctionKind::Local(stand_in);
-        }
+    let begins: Vec<u64> = plan.parts.iter().map(|part| part.first_slot).collect();
+    let ensure = calls::loader(module, load, table, &begins);
+    let mut others = BTreeMap::new();
+    for (slot, place) in plan.parts.iter().flat_map(|part| (part.first_slot..).zip(&part.called)) {
+        let ty = module.funcs.get(all[*place]).ty();
+        let stand_in = stand_in(module, ty, Some(ensure), table, slot);
+        module.funcs.get_mut(all[*place]).kind = FunctionKind::Local(stand_in);
+        others.insert(all[*place], slot);
     }
     let kept = functions_in(module, table)?.into_iter().filter(|(slot, _)| plan.slots.contains(slot));
     let shared = (plan.first_shared as u32..).zip(plan.shared.iter().map(|place| all[*place]));
-    fill(module, table, kept.chain(shared));
+    fill(module, table, kept.chain(shared).chain([(plan.loader() as u32, ensure)]).collect::<Vec<_>>());
     let functions = module.tables.get_mut(table);
-    functions.initial = plan.first_shared + plan.shared.len() as u64;
+    functions.initial = plan.loader() + 1;
     functions.maximum = functions.maximum.map(|_| functions.initial);
 
     for (k, id) in globals.into_iter().enumerate() {
@@ -336,21 +356,10 @@ fn make_first(module: &mut Module, plan: &Plan) -> Result<()> {
         module.exports.add(&table_name(k), id);
     }
     walrus::passes::gc::run(module);
+    others.retain(|id, _| module.funcs.iter().any(|function| function.id() == *id));
+    calls::call_in_place(module, ensure, table, &others);
+    walrus::passes::gc::run(module);
     Ok(())
-}
-
-/// A function that has a part loaded, once.
-fn ensure_loaded(module: &mut Module, load: FunctionId, part: i32) -> FunctionId {
-    let is_loaded = module.globals.add_local(ValType::I32, true, false, ConstExpr::Value(Value::I32(0)));
-    let mut ensure = FunctionBuilder::new(&mut module.types, &[], &[]);
-    ensure.func_body().global_get(is_loaded).unop(UnaryOp::I32Eqz).if_else(
-        None,
-        |then| {
-            then.i32_const(part).call(load).i32_const(1).global_set(is_loaded);
-        },
-        |_| {},
-    );
-    ensure.finish(vec![], &mut module.funcs)
 }
 
 /// What stands for a function of another part, after `ensure` where that may have to be loaded.
@@ -360,7 +369,7 @@ fn stand_in(module: &mut Module, ty: TypeId, ensure: Option<FunctionId>, table: 
     let mut builder = FunctionBuilder::new(&mut module.types, &params, &results);
     let mut body = builder.func_body();
     if let Some(ensure) = ensure {
-        body.call(ensure);
+        body.i32_const(slot as i32).call(ensure);
     }
     for arg in &args {
         body.local_get(*arg);
@@ -380,13 +389,16 @@ fn make_part(module: &mut Module, part: &Part, plan: &Plan) -> Result<()> {
     let data: Vec<_> = module.data.iter().map(|data| data.id()).collect();
     data.into_iter().for_each(|id| module.data.delete(id));
 
+    let of_loader = module.types.add(&[ValType::I32], &[]);
+    let ensure = stand_in(module, of_loader, None, table, plan.loader());
+    let ensure = module.funcs.add_local(ensure);
     for place in &part.calls {
-        let (k, id) = (plan.shared.partition_point(|other| other < place), all[*place]);
+        let ((slot, may_be_missing), id) = (plan.slot(*place), all[*place]);
         let ty = module.funcs.get(id).ty();
         if let FunctionKind::Import(host) = &module.funcs.get(id).kind {
             module.imports.delete(host.import);
         }
-        let stand_in = stand_in(module, ty, None, table, plan.first_shared + k as u64);
+        let stand_in = stand_in(module, ty, may_be_missing.then_some(ensure), table, slot);
         module.funcs.get_mut(id).kind = FunctionKind::Local(stand_in);
     }
     let import = module.imports.add(FIRST, &memory_name, memory);

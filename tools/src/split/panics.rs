@@ -4,6 +4,7 @@
 use walrus::ir::{Call, Drop, Instr, Unreachable};
 use walrus::{FunctionId, Module};
 
+use super::calls::Sequences;
 use super::{Result, name_of};
 
 /// The exports of the core that are called instead.
@@ -52,14 +53,5 @@ pub fn silence(module: &mut Module, id: FunctionId, instead: &impl Fn(FunctionId
         code.truncate(from);
         let drops = std::iter::repeat_n(Instr::from(Drop {}), n_args);
         code.extend(drops.chain([Call { func: stop }.into(), Unreachable {}.into()]).map(|instr| (instr, Default::default())));
-    }
-}
-
-#[derive(Default)]
-struct Sequences(Vec<walrus::ir::InstrSeqId>);
-
-impl<'a> walrus::ir::Visitor<'a> for Sequences {
-    fn start_instr_seq(&mut self, sequence: &'a walrus::ir::InstrSeq) {
-        self.0.push(sequence.id());
     }
 }
