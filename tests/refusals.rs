@@ -158,6 +158,40 @@ fn a_model_beyond_memory_is_refused_before_it_is_built() {
 }
 
 #[test]
+fn a_result_beyond_memory_is_refused_and_the_model_goes_on() {
+    let narrow = json!({ "kind": "mlp", "hidden": [2] });
+    let vector = |size: usize, latent: usize| {
+        let parts = json!({ "input": { "kind": "vector", "size": size }, "encoder": narrow, "latent": { "kind": "gaussian", "size": latent } });
+        session(&with(mlp(), parts))
+    };
+    let refused = |error: Option<Error>, wanted: u64| match error {
+        Some(Error::OutOfMemory { bytes, limit }) => assert!(bytes == wanted && limit < bytes, "{bytes} of {limit}"),
+        other => panic!("{other:?}"),
+    };
+    let none = json!({});
+    let mut wide = vector(4096, 2);
+    let buffers = wide.live_buffers();
+    refused(wait(wide.sample((1 << 20) as f64, &none)).err(), 1 << 34);
+    refused(wait(wide.decode(&vec![0.0; 2 << 18], None, &none)).err(), 1 << 32);
+    assert_eq!(wide.live_buffers(), buffers);
+    assert_eq!(wait(wide.sample(2.0, &none)).expect("a small one is drawn").rows.shape, [2, 4096]);
+    // What goes in is small here, and what comes out is not.
+    let mut deep = vector(2, 4096);
+    let (model, values) = (deep.model().clone(), vec![0; 2 << 18]);
+    refused(wait(deep.encode(&data(&values, &model))).err(), 1 << 32);
+    refused(wait(deep.sample((1 << 20) as f64, &none)).err(), 1 << 34);
+    assert_eq!(wait(deep.encode(&data(&values[..6], &model))).expect("a few are encoded")[0].1.shape, [3, 4096]);
+    // Nor is a batch beyond memory the end of a model.
+    let big = json!({ "steps": 1, "batchSize": 65536 });
+    let mut layers = session(&with(mlp(), json!({ "encoder": { "kind": "mlp", "hidden": [16384] } })));
+    let (model, values) = (layers.model().clone(), bars(8));
+    let buffers = layers.live_buffers();
+    let error = wait(layers.begin(&data(&values, &model), &big, None)).err();
+    assert!(matches!(error, Some(Error::OutOfMemory { bytes, limit }) if bytes > limit), "{error:?}");
+    assert_eq!(layers.live_buffers(), buffers);
+}
+
+#[test]
 fn every_bad_option_of_a_run_or_a_call_is_refused_by_its_path_and_nothing_is_allocated() {
     let mut s = session(&mlp());
     let (model, values) = (s.model().clone(), bars(40));

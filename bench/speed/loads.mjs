@@ -1,8 +1,15 @@
 /** From the start of a navigation to the first training step of the MLP. */
+import { setTimeout } from "node:timers/promises";
 import { say } from "../../scripts/run.mjs";
 import { NETS } from "./nets.js";
 import { CLOSING, SUBJECTS, isWhole, within } from "./subjects.mjs";
 import { median } from "./statistics.mjs";
+
+/**
+ * How long a window is left alone before it loads the page. Opening it has Chromium start processes and pages of its own for most of a second, on
+ * as many cores as there are; someone who follows a link has that behind them.
+ */
+const SETTLED_MS = 1500;
 
 /** Milliseconds by subject, `--loads` of each, in turn. */
 export async function loadTimes(lab, settings) {
@@ -25,6 +32,7 @@ async function load(lab, name, settings) {
   const context = await lab.context(); // its own cache
   try {
     const page = await context.newPage();
+    await setTimeout(SETTLED_MS);
     const first = { net: NETS.mlp, options: { backend, mended, batch: NETS.mlp.batch } };
     await page.goto(`${lab.url}bench/speed/page/?${new URLSearchParams({ library, first: JSON.stringify(first) })}`);
     await page.waitForFunction("window.first", undefined, { polling: 5, timeout: settings.limit * 1000 });

@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 use super::crew::{Helpers, Remote};
 use super::error::to_js as thrown;
 use super::given::Given;
-use super::value::{shape, to_js, to_json};
+use super::value::{floats_to_js, has_room, shape, to_js, to_json};
 use crate::backend::Choice;
 use crate::error::Error;
 use crate::fields::{Default, Fields, Parameter};
@@ -86,20 +86,21 @@ fn clock() -> f64 {
 }
 
 fn rows(rows: &Rows) -> Result<JsValue, JsValue> {
-    object(&[("values", Float32Array::from(&*rows.values).into()), ("shape", to_js(&rows.shape)?)])
+    object(&[("values", floats_to_js(&rows.values)?), ("shape", to_js(&rows.shape)?)])
 }
 
 /// `{ values, shape }`, with `indices` where the draws are of codes.
 fn drawn(drawn: &Drawn) -> Result<JsValue, JsValue> {
     let object = rows(&drawn.rows)?;
     if let Some(codes) = &drawn.codes {
-        Reflect::set(&object, &"indices".into(), &Float32Array::from(&**codes))?;
+        Reflect::set(&object, &"indices".into(), &floats_to_js(codes)?)?;
     }
     Ok(object)
 }
 
 fn floats(path: &str, values: &JsValue) -> Result<Vec<f32>, JsValue> {
     let values: &Float32Array = values.dyn_ref().ok_or_else(|| thrown(Error::data(path, "something else", "a Float32Array")))?;
+    has_room(values.length(), size_of::<f32>())?;
     Ok(values.to_vec())
 }
 
@@ -166,7 +167,9 @@ impl Core {
     }
 
     /// The model of a file that `save` wrote.
-    pub async fn load(bytes: Vec<u8>, options: JsValue) -> Result<Core, JsValue> {
+    pub async fn load(bytes: Uint8Array, options: JsValue) -> Result<Core, JsValue> {
+        has_room(bytes.length(), 1)?;
+        let bytes = bytes.to_vec();
         let (rest, Host { choice, tune, cores }) = split_host(to_json("", &options)?)?;
         Fields::read("", &rest, &[]).map_err(thrown)?;
         let session = Session::load(&bytes, choice, clock).await.map_err(thrown)?;
@@ -262,7 +265,7 @@ impl Core {
         let encoding = Object::new();
         Reflect::set(&encoding, &"shape".into(), &to_js(&outputs[0].1.shape)?)?;
         for (name, rows) in outputs {
-            Reflect::set(&encoding, &name.into(), &Float32Array::from(&*rows.values))?;
+            Reflect::set(&encoding, &name.into(), &floats_to_js(&rows.values)?)?;
         }
         Ok(encoding.into())
     }
@@ -295,6 +298,7 @@ impl Core {
         let mut taken = self.take()?;
         let (codes, shape) = (floats("indices", &indices)?, optional_shape("shape", &given_shape)?);
         let known: &Uint8Array = known.dyn_ref().ok_or_else(|| thrown(Error::data("known", "something else", "a Uint8Array")))?;
+        has_room(known.length(), 2)?;
         let known: Vec<bool> = known.to_vec().into_iter().map(|x| x != 0).collect();
         let options = to_json("", &options)?;
         drawn(&taken.session().complete(&codes, &known, shape.as_deref(), &options).await.map_err(thrown)?)

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use js_sys::{Array, Float32Array, Function, Reflect};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::Serialize;
 use serde_json::{Map, Number, Value};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::error;
-use crate::error::Error;
+use crate::error::{Error, fits};
 
 /// A JavaScript value as JSON, except that a number which JSON has no word for becomes that word, so that it is refused by name and
 /// not taken for something left out.
@@ -94,14 +95,36 @@ pub enum Numbers {
     F32(Vec<f32>),
 }
 
+/// Refuses what would not fit into the core's memory, before it is copied there.
+pub fn has_room(n: u32, width: usize) -> Result<(), JsValue> {
+    fits(u64::from(n) * width as u64).map_err(error::to_js)
+}
+
+/// A copy for JavaScript. Where it has no memory for one of some size it throws, which must not happen within the core.
+pub fn floats_to_js(values: &[f32]) -> Result<JsValue, JsValue> {
+    const LARGE: usize = 1 << 24;
+    if values.len() < LARGE {
+        return Ok(Float32Array::from(values).into());
+    }
+    let class: Function = Reflect::get(&js_sys::global(), &"Float32Array".into())?.unchecked_into();
+    // It does not say how much there is: none for an array of this size.
+    let refused = |_| error::to_js(Error::OutOfMemory { bytes: size_of_val(values) as u64, limit: 0 });
+    let array = Reflect::construct(&class, &Array::of1(&(values.len() as f64).into())).map_err(refused)?;
+    array.unchecked_ref::<Float32Array>().copy_from(values);
+    Ok(array)
+}
+
 pub fn numbers(path: &str, value: &JsValue) -> Result<Numbers, JsValue> {
     if let Some(bytes) = value.dyn_ref::<js_sys::Uint8Array>() {
+        has_room(bytes.length(), 1)?;
         return Ok(Numbers::U8(bytes.to_vec()));
     }
     if let Some(bytes) = value.dyn_ref::<js_sys::Uint8ClampedArray>() {
+        has_room(bytes.length(), 1)?;
         return Ok(Numbers::U8(bytes.to_vec()));
     }
-    if let Some(floats) = value.dyn_ref::<js_sys::Float32Array>() {
+    if let Some(floats) = value.dyn_ref::<Float32Array>() {
+        has_room(floats.length(), size_of::<f32>())?;
         return Ok(Numbers::F32(floats.to_vec()));
     }
     let got = js_sys::Object::to_string(&js_sys::Object::from(value.clone()));

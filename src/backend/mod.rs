@@ -123,6 +123,17 @@ impl Backend {
         }
     }
 
+    /// Creates or overwrites a state.
+    pub fn put_state(&mut self, name: &str, values: Vec<f32>) -> Result<()> {
+        match self {
+            Backend::Cpu(cpu) => {
+                cpu.put_state(name, values);
+                Ok(())
+            }
+            Backend::Gpu(gpu) => gpu.write(&Role::State(name.into()), bytemuck::cast_slice(&values)),
+        }
+    }
+
     pub fn free(&mut self, role: &Role) {
         match self {
             Backend::Cpu(cpu) => cpu.free(role),
@@ -145,6 +156,17 @@ impl Backend {
             Backend::Cpu(cpu) => cpu.read_role(role),
             Backend::Gpu(gpu) => gpu.read(role).await,
         }
+    }
+
+    /// Appends the first `n` floats of one of a plan's outputs.
+    pub async fn append_output(&self, built: &Built, name: &str, n: usize, values: &mut Vec<f32>) -> Result<()> {
+        if let (Backend::Cpu(cpu), Id::Cpu(id)) = (self, built.id) {
+            values.extend_from_slice(&cpu.output(id, name)?[..n]);
+            return Ok(());
+        }
+        let bytes = self.read_output(built, name).await?;
+        values.extend(bytes.as_chunks().0[..n].iter().map(|word| f32::from_le_bytes(*word)));
+        Ok(())
     }
 
     /// The bytes of one of a plan's outputs.

@@ -69,6 +69,47 @@ impl Error {
     }
 }
 
+/// The most that one value may take: what WebAssembly's 32-bit address space can hold in one piece. It is the same wherever the code runs, so
+/// that what is refused in a page is refused in a test.
+pub const LARGEST: u64 = i32::MAX as u64;
+
+/// Refuses what there is no memory for, before any of it is taken.
+pub fn fits(bytes: u64) -> Result<()> {
+    reserved::<u8>(bytes).map(|room| drop(std::hint::black_box(room))) // else it would be compiled to nothing
+}
+
+/// An empty vector with room for so many values; an error where there is no such room, and nothing has changed.
+pub fn reserved<T>(n: u64) -> Result<Vec<T>> {
+    /// What takes as much as this leaves as much as that for all that comes with it.
+    const LARGE: u64 = 1 << 28;
+    const REST: usize = 1 << 25;
+    let bytes = n.saturating_mul(size_of::<T>() as u64);
+    let refused = || Error::OutOfMemory { bytes, limit: available() };
+    if bytes > LARGEST {
+        return Err(refused());
+    }
+    let mut room = Vec::new();
+    room.try_reserve_exact(n as usize).map_err(|_| refused())?;
+    if bytes >= LARGE {
+        let mut rest: Vec<u8> = Vec::new();
+        rest.try_reserve_exact(REST).map_err(|_| refused())?;
+        std::hint::black_box(&rest);
+    }
+    Ok(room)
+}
+
+/// What one value can have of the memory that is not taken yet.
+fn available() -> u64 {
+    #[cfg(target_arch = "wasm32")]
+    {
+        const PAGE: u64 = 1 << 16;
+        let taken = core::arch::wasm32::memory_size(0) as u64 * PAGE;
+        LARGEST.min((1 << 32) - taken)
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    LARGEST
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -141,7 +141,7 @@ impl Session {
                 values.push((state, read_flat(&file, state, &learnt.prior.specs)?));
             }
         }
-        let mut session = Session::with_states(model, choice, clock, &values).await?;
+        let mut session = Session::with_states(model, choice, clock, values).await?;
         if let Some(values) = header.balance {
             session.model.options.balance.values = values;
         }

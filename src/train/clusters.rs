@@ -61,6 +61,7 @@ impl Session {
                 values.iter_mut().zip(&flat[offset..offset + spec.shape.size()]).for_each(|(x, parameter)| *x -= parameter);
             }
         }
+        self.is_fresh = false;
         for (name, values) in book.begun(values, counts) {
             self.backend.write(&Role::State(name.into()), bytemuck::cast_slice(&values))?;
         }

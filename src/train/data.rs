@@ -1,8 +1,10 @@
 //! A user's data set, checked against the model before anything is allocated.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fits, reserved};
 use crate::fields::{Fields, show};
 use crate::shape::{DType, Meta, Shape};
 use crate::train::programs::Resident;
@@ -64,6 +66,7 @@ impl<'a> Data<'a> {
         }
         let support = model.options.likelihood.support();
         let fault = match values {
+            Values::U8(_) if (0..=u8::MAX).all(|x| support.holds_byte(x)) => None,
             Values::U8(v) => v.iter().position(|x| !support.holds_byte(*x)).map(|i| (i, format!("the byte {}", v[i]))),
             Values::F32(v) => v.iter().position(|x| !support.holds(*x)).map(|i| (i, v[i].to_string())),
         };
@@ -155,27 +158,36 @@ impl<'a> Data<'a> {
     }
 
     /// Rows `start..end` as a buffer's bytes, whole words, zero where the rows end before `end`.
-    pub fn bytes(&self, start: usize, end: usize) -> Vec<u8> {
+    pub fn bytes(&self, start: usize, end: usize) -> Cow<'a, [u8]> {
         let event = self.shape.size() / self.rows();
         let (from, to) = (start * event, end.min(self.rows()) * event);
-        let mut bytes = match self.values {
-            Values::U8(v) => v[from..to].to_vec(),
-            Values::F32(v) => bytemuck::cast_slice(&v[from..to]).to_vec(),
+        let bytes = match self.values {
+            Values::U8(v) => &v[from..to],
+            Values::F32(v) => bytemuck::cast_slice(&v[from..to]),
         };
-        bytes.resize(self.dtype().bytes((end - start) * event), 0);
-        bytes
+        let wanted = self.dtype().bytes((end - start) * event);
+        if bytes.len() == wanted {
+            return bytes.into();
+        }
+        let mut padded = Vec::with_capacity(wanted);
+        padded.extend_from_slice(bytes);
+        padded.resize(wanted, 0);
+        padded.into()
     }
 }
 
 /// Labels with a last column of whether they are known: (n, columns + 1).
 fn known(condition: &Condition, path: &str, labels: Option<&[f32]>, n: usize) -> Result<Vec<f32>> {
     let columns = condition.columns();
-    let Some(labels) = labels else { return Ok(vec![0.0; n * (columns + 1)]) };
+    let mut rows = reserved(n as u64 * (columns as u64 + 1))?;
+    let Some(labels) = labels else {
+        rows.resize(n * (columns + 1), 0.0);
+        return Ok(rows);
+    };
     if labels.len() != n * columns {
         let expected = format!("{}: {columns} for each of {n} examples", n * columns);
         return Err(Error::data(path, format!("{} numbers", labels.len()), expected));
     }
-    let mut rows = Vec::with_capacity(n * (columns + 1));
     for (i, row) in labels.chunks(columns).enumerate() {
         if let Some((k, expected)) = condition.fault(row) {
             return Err(Error::data(format!("{path}[{}]", i * columns + k), row[k], expected));
@@ -209,6 +221,7 @@ pub fn given_labels(fields: &Fields, n: usize, condition: Option<&Condition>) ->
     };
     let mut labels: Vec<f32> = list.iter().enumerate().map(number).collect::<Result<_>>()?;
     if labels.len() == columns {
+        fits(n as u64 * columns as u64 * size_of::<f32>() as u64)?;
         labels = labels.repeat(n);
     }
     known(condition, &path, Some(&labels), n).map(Some)

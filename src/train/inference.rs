@@ -3,22 +3,27 @@
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::backend::Built;
+use crate::error::{Error, Result, fits, reserved};
 use crate::expr::Env;
 use crate::fields::{Default, Fields, Parameter, show};
 use crate::graph::Graph;
-use crate::plan::Role;
+use crate::plan::{Place, Plan, Role};
 use crate::rng;
 use crate::shape::DType;
 use crate::train::data::{Data, given_labels};
 use crate::train::prior::{CUTS, Drawn};
 use crate::train::programs::{self, GUIDANCE, PRIOR};
-use crate::train::session::Session;
+use crate::train::session::{PlanKey, Session};
 use crate::vae::condition::Condition;
 use crate::vae::{Model, Options};
 
 /// The batches that calls are cut into.
 const BATCHES: [usize; 4] = [1, 16, 64, 256];
+/// Those that are cut off first on the CPU, while there are so many rows: the fewer there are, the less often weights are packed.
+const LARGE_BATCHES: [usize; 2] = [1024, 512];
+/// What the buffers of a plan for a large batch may take, at most.
+const LARGE_BYTES: usize = 32 << 20;
 
 const COUNT: Parameter = Parameter::integer("n", Default::Required, 1, 1 << 20);
 pub(super) const TEMPERATURE: Parameter = Parameter::number("temperature", Default::Number(1.0), 0.0, 100.0);
@@ -65,7 +70,11 @@ impl Session {
         if z.is_empty() || !z.len().is_multiple_of(latent) {
             return Err(Error::data("z", format!("{} values", z.len()), format!("a multiple of the latent size, {latent}")));
         }
-        if let Some(i) = z.iter().position(|x| !x.is_finite()) {
+        // Whole runs first: a loop that may stop at any number is not vectorised.
+        let is_finite = |run: &[f32]| run.iter().fold(true, |all, x| all & x.is_finite());
+        if !z.chunks(1024).all(is_finite)
+            && let Some(i) = z.iter().position(|x| !x.is_finite())
+        {
             return Err(Error::data(format!("z[{i}]"), z[i], "a finite number"));
         }
         let condition = self.model.options.condition.as_ref();
@@ -102,13 +111,17 @@ impl Session {
         let labels = given_labels(&fields, n, condition)?;
         let guidance = guidance(&fields, condition)?;
         let words = rng::seed_words(seed);
+        let width = self.model.options.input.shape().size();
+        fits(n as u64 * width as u64 * size_of::<f32>() as u64)?; // what is given out, before anything is drawn
+        let count = n as u64 * self.model.options.latent.prior_noise() as u64;
+        let mut noise: Vec<f32> = reserved(count)?;
         let draw = |i: u32| {
             // Where it is truncated, the first of its draws that is within.
             let tries = (0..).map(|step| rng::normal(rng::word(words, PRIOR, step, i)));
             let within = tries.take(4096).find(|eps| truncation.is_none_or(|t| eps.abs() <= t));
             temperature * within.unwrap_or(0.0)
         };
-        let noise: Vec<f32> = (0..(n * self.model.options.latent.prior_noise()) as u32).map(draw).collect();
+        noise.extend((0..count as u32).map(draw));
         let z = self.prior_points(noise, n).await?;
         let rows = self.decode_rows(&z, labels.as_deref(), guidance).await?;
         Ok(Drawn { rows, codes: None })
@@ -129,16 +142,15 @@ impl Session {
             return Ok(noise);
         }
         let width = noise.len() / n;
-        let mut z = Vec::new();
+        let mut z = reserved(n as u64 * self.model.options.latent.size() as u64)?;
         for (start, rows, size) in batches(n) {
             let name = format!("prior.eps{size}");
-            let plan = self.plan(("prior", size, DType::F32), |model| programs::prior(model, &name, size)).await?;
+            let plan = self.plan(("prior", size, DType::F32), &|model| programs::prior(model, &name, size)).await?;
             let mut eps = noise[start * width..(start + rows) * width].to_vec();
             eps.resize(size * width, 0.0);
             self.backend.write(&Role::Input(name), bytemuck::cast_slice(&eps))?;
             self.backend.run(&plan, &[self.env()])?;
-            let got: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read_output(&plan, "z").await?);
-            z.extend_from_slice(&got[..got.len() / size * rows]);
+            self.append(&plan, "z", size, rows, &mut z).await?;
         }
         Ok(z)
     }
@@ -148,11 +160,14 @@ impl Session {
         let n = z.len() / latent;
         let is_guided = guidance != 1.0;
         let key = if is_guided { "guide" } else { "decode" };
-        let mut values = Vec::new();
-        for (start, rows, size) in batches(n) {
-            let name = format!("{key}.z{size}");
-            let graph = |model: &Model| programs::decoding(model, &name, size, is_guided);
-            let plan = self.plan((key, size, DType::F32), graph).await?;
+        let event = self.model.options.input.shape();
+        let mut values = reserved(n as u64 * event.size() as u64)?;
+        let shape = [&[n], event.dims()].concat();
+        let name_of = |size: usize| format!("{key}.z{size}");
+        let graph = |model: &Model, size: usize| programs::decoding(model, &name_of(size), size, is_guided);
+        for (start, rows, size) in self.large_batches(n, key, DType::F32, &graph)? {
+            let name = name_of(size);
+            let plan = self.plan((key, size, DType::F32), &|model| graph(model, size)).await?;
             self.write_padded(&name, z, start, rows, size, latent)?;
             if let Some(labels) = labels {
                 self.write_padded(&format!("{name}.labels"), labels, start, rows, size, labels.len() / n)?;
@@ -160,10 +175,8 @@ impl Session {
             let mut env = self.env();
             env.controls.push((GUIDANCE, guidance));
             self.backend.run(&plan, &[env])?;
-            let got: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read_output(&plan, "values").await?);
-            values.extend_from_slice(&got[..got.len() / size * rows]);
+            self.append(&plan, "values", size, rows, &mut values).await?;
         }
-        let shape = [&[n], self.model.options.input.shape().dims()].concat();
         Ok(Rows { values, shape })
     }
 
@@ -205,20 +218,62 @@ impl Session {
     ) -> Result<Vec<(String, Vec<f32>)>> {
         let dtype = data.dtype();
         let mut outputs: Vec<(String, Vec<f32>)> = Vec::new();
-        for (start, rows, size) in batches(data.rows()) {
-            let name = format!("{input}{size}{}", dtype.name());
-            let plan = self.plan((input, size, dtype), |model| graph(model, &name, size, dtype)).await?;
+        let name_of = |size: usize| format!("{input}{size}{}", dtype.name());
+        let graph = |model: &Model, size: usize| graph(model, &name_of(size), size, dtype);
+        for (start, rows, size) in self.large_batches(data.rows(), input, dtype, &graph)? {
+            let name = name_of(size);
+            let plan = self.plan((input, size, dtype), &|model| graph(model, size)).await?;
+            if outputs.is_empty() {
+                let room = |place: &Place| reserved((place.meta.shape.size() / size) as u64 * data.rows() as u64);
+                let all = plan.plan.outputs.iter();
+                outputs = all.map(|(name, place)| Ok((name.clone(), room(place)?))).collect::<Result<_>>()?;
+            }
             self.write_rows(&name, data, start, size)?;
             self.backend.run(&plan, &[self.env()])?;
-            if outputs.is_empty() {
-                outputs = plan.plan.outputs.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
-            }
             for (name, values) in &mut outputs {
-                let got: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read_output(&plan, name).await?);
-                values.extend_from_slice(&got[..got.len() / size * rows]);
+                self.append(&plan, name, size, rows, values).await?;
             }
         }
         Ok(outputs)
+    }
+
+    /// Appends the first rows of an output of a plan for `size` of them.
+    pub(super) async fn append(&self, plan: &Built, name: &str, size: usize, rows: usize, values: &mut Vec<f32>) -> Result<()> {
+        let place = plan.plan.output(name).ok_or_else(|| Error::internal(format!("the plan has no output {name}")))?;
+        self.backend.append_output(plan, name, place.meta.shape.size() / size * rows, values).await
+    }
+
+    /// The batches of n rows where they may be large. `graph`: of a batch of that size.
+    fn large_batches(
+        &mut self,
+        n: usize,
+        key: &'static str,
+        dtype: DType,
+        graph: &dyn Fn(&Model, usize) -> Result<Graph>,
+    ) -> Result<Vec<(usize, usize, usize)>> {
+        let (mut start, mut parts) = (0, Vec::new());
+        if self.backend.cpu().is_some() {
+            for size in LARGE_BATCHES {
+                while n - start >= size && self.is_small((key, size, dtype), graph)? {
+                    parts.push((start, size, size));
+                    start += size;
+                }
+            }
+        }
+        parts.extend(batches(n - start).map(|(at, rows, size)| (start + at, rows, size)));
+        Ok(parts)
+    }
+
+    /// Whether the plan of a large batch takes little memory.
+    fn is_small(&mut self, key: PlanKey, graph: &dyn Fn(&Model, usize) -> Result<Graph>) -> Result<bool> {
+        if let Some(is_small) = self.large.get(&key) {
+            return Ok(*is_small);
+        }
+        let plan = Plan::compile(&graph(&self.model, key.1)?)?;
+        let own = plan.buffers.iter().filter(|b| !matches!(b.role, Role::State(_)));
+        let is_small = own.map(|b| b.dtype.bytes(b.size)).sum::<usize>() <= LARGE_BYTES;
+        self.large.insert(key, is_small);
+        Ok(is_small)
     }
 
     /// What a plan without noise reads.

@@ -195,6 +195,9 @@ impl Session {
         if let Some(held_out) = validation {
             self.hold(VALIDATION, held_out)?;
         }
+        if self.is_fresh {
+            return Snapshots::fresh(self, self.position);
+        }
         let names: Vec<&'static str> = states(&self.model).into_iter().map(|state| state.name).collect();
         Snapshots::begin(self, &names, self.step, self.position).await
     }
@@ -224,6 +227,7 @@ impl Session {
                 break;
             }
         }
+        self.is_fresh = false;
         let start = (self.clock)();
         let ring = match &mut run.work {
             Work::Whole(plan) => {

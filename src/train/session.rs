@@ -37,9 +37,13 @@ pub struct Session {
     /// What training steps store activations as.
     pub(super) activations: DType,
     pub(super) step: u64,
+    /// Its states are what they were made with.
+    pub(super) is_fresh: bool,
     pub(super) position: Position,
     pub(super) controls: Vec<(&'static str, f64)>,
     pub(super) plans: Sorted<PlanKey, Built>,
+    /// Whether those for large batches take little memory, as far as that was asked.
+    pub(super) large: Sorted<PlanKey, bool>,
     pub(super) run: Option<Run>,
     /// The prior over the model's codes, once its training has begun.
     pub(super) prior: Option<Learnt>,
@@ -55,17 +59,31 @@ impl Session {
     pub async fn create(options: Options, choice: Choice, clock: Clock) -> Result<Session> {
         let model = Model::new(options)?;
         check_memory(&model)?;
-        let values: Vec<(&'static str, Vec<f32>)> =
-            states(&model).into_iter().map(|s| (s.name, s.initial(model.options.seed))).collect();
-        Session::with_states(model, choice, clock, &values).await
+        let mut session = Session::without_states(model, choice, clock).await?;
+        session.begin_states()?;
+        Ok(session)
     }
 
     /// A model with given states.
-    pub(super) async fn with_states(model: Model, choice: Choice, clock: Clock, states: &[(&str, Vec<f32>)]) -> Result<Session> {
-        let (mut backend, info) = Backend::create_storing(choice, model.options.activations).await?;
+    pub(super) async fn with_states(model: Model, choice: Choice, clock: Clock, states: Vec<(&str, Vec<f32>)>) -> Result<Session> {
+        let mut session = Session::without_states(model, choice, clock).await?;
         for (name, values) in states {
-            backend.write(&Role::State((*name).into()), bytemuck::cast_slice(values))?;
+            session.backend.put_state(name, values)?;
         }
+        Ok(session)
+    }
+
+    /// Gives every state its values before the first step.
+    pub(super) fn begin_states(&mut self) -> Result<()> {
+        for state in states(&self.model) {
+            self.backend.put_state(state.name, state.initial(self.model.options.seed))?;
+        }
+        self.is_fresh = true;
+        Ok(())
+    }
+
+    async fn without_states(model: Model, choice: Choice, clock: Clock) -> Result<Session> {
+        let (backend, info) = Backend::create_storing(choice, model.options.activations).await?;
         let (controls, activations) = (model.controls(), info.activations);
         Ok(Session {
             model,
@@ -77,9 +95,11 @@ impl Session {
             crew: None,
             activations,
             step: 0,
+            is_fresh: false,
             position: Position::default(),
             controls,
             plans: Sorted::default(),
+            large: Sorted::default(),
             run: None,
             prior: None,
             prior_run: None,
@@ -163,7 +183,7 @@ impl Session {
     }
 
     /// The plan for a use, built at its first.
-    pub(super) async fn plan(&mut self, key: PlanKey, graph: impl FnOnce(&Model) -> Result<Graph>) -> Result<Built> {
+    pub(super) async fn plan(&mut self, key: PlanKey, graph: &dyn Fn(&Model) -> Result<Graph>) -> Result<Built> {
         if let Some(built) = self.plans.get(&key) {
             return Ok(built.clone());
         }
@@ -199,6 +219,9 @@ impl Session {
 
     /// A state's values.
     pub(super) async fn read_state(&self, name: &str) -> Result<Vec<f32>> {
+        if let Some(cpu) = self.backend.cpu() {
+            return cpu.floats(&Role::State(name.into())).map(<[f32]>::to_vec);
+        }
         let bytes = self.backend.read(&Role::State(name.into())).await?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }

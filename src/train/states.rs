@@ -29,6 +29,14 @@ enum First {
 }
 
 impl State<'_> {
+    /// How many values it has.
+    pub fn size(&self) -> usize {
+        match (&self.first, self.specs) {
+            (First::Given(values), _) => values.len(),
+            (First::Drawn(_) | First::Zeros, specs) => layout(specs.unwrap_or_default()).1,
+        }
+    }
+
     /// Its values before the first step.
     pub fn initial(self, seed: u64) -> Vec<f32> {
         let specs = self.specs.unwrap_or_default();
@@ -39,8 +47,7 @@ impl State<'_> {
             First::Drawn(first) => {
                 let mut flat = vec![0.0; size];
                 for (i, (spec, offset)) in specs.iter().zip(offsets).enumerate() {
-                    let values = spec.init.values(seed, first + i, spec.shape.size());
-                    flat[offset..offset + values.len()].copy_from_slice(&values);
+                    spec.init.fill(seed, first + i, &mut flat[offset..][..spec.shape.size()]);
                 }
                 flat
             }

@@ -20,6 +20,8 @@ export class Client {
   /** Why nothing can be asked any more. */
   private fault: ReparamError | undefined;
   private state: State = { step: 0 };
+  /** What the latest call to decode was sent in: memory that is new costs more, at first use, than a copy into it. */
+  private spent: Float32Array<ArrayBuffer> | undefined;
   /** Whether a training runs; `training.ts` keeps it. */
   training = false;
 
@@ -33,6 +35,15 @@ export class Client {
 
   get info(): Info | undefined {
     return this.state.info;
+  }
+
+  /** A copy of `values` to send, in memory that was sent before where it is of the same size. */
+  copy(values: Float32Array): Float32Array<ArrayBuffer> {
+    const { spent } = this;
+    this.spent = undefined;
+    if (spent?.length !== values.length) return values.slice();
+    spent.set(values);
+    return spent;
   }
 
   /** `progress` gets the events of a training as they come, each of the kind that the call brings. */
@@ -68,8 +79,10 @@ export class Client {
     const pending = this.pending.get(reply.id);
     if (reply.kind === "progress") return pending?.progress?.(reply.events as never[]);
     this.pending.delete(reply.id);
-    if (reply.kind === "done") pending?.resolve(reply.value as never);
-    else pending?.reject(new ReparamError(reply.error));
+    if (reply.kind === "done") {
+      this.spent = reply.spent ?? this.spent;
+      pending?.resolve(reply.value as never);
+    } else pending?.reject(new ReparamError(reply.error));
   }
 
   private stopAsking(fault: ReparamError): void {

@@ -86,10 +86,10 @@ export function plainLabels<T extends { labels?: unknown }>(options: T): T {
 }
 
 /** A copy of z, given flat or with its shape. */
-export function copyLatents(z: Float32Array | Latents): { z: Float32Array<ArrayBuffer>; shape: number[] | undefined } {
-  if (z instanceof Float32Array) return { z: z.slice(), shape: undefined };
+export function copyLatents(z: Float32Array | Latents, copy: (values: Float32Array) => Float32Array<ArrayBuffer>): { z: Float32Array<ArrayBuffer>; shape: number[] | undefined } {
+  if (z instanceof Float32Array) return { z: copy(z), shape: undefined };
   if (typeof z === "object" && z !== null && z.values instanceof Float32Array && Array.isArray(z.shape))
-    return { z: z.values.slice(), shape: [...(z.shape as readonly number[])] };
+    return { z: copy(z.values), shape: [...(z.shape as readonly number[])] };
   throw invalid("invalid-data", "z", nameOf(z), "a Float32Array or { values, shape }");
 }
 

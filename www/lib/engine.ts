@@ -100,7 +100,8 @@ export class Engine {
       if (request.kind === "train" || request.kind === "trainPrior") await this.begin(request);
       else {
         const value = await this.answer(request);
-        this.reply({ kind: "done", id, value, state: this.state(request.kind === "create" || request.kind === "load") });
+        const spent = request.kind === "decode" && { spent: request.z };
+        this.reply({ kind: "done", id, value, state: this.state(request.kind === "create" || request.kind === "load"), ...spent });
       }
     } catch (thrown) {
       this.fail(id, thrown);

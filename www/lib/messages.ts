@@ -88,7 +88,8 @@ export type FromHelper = { run?: number } & (
 );
 
 export type Reply =
-  | { kind: "done"; id: number; value: Answers[keyof Answers]; state: State | undefined }
+  /** `spent`: the call's own array, for the copies of calls to come. */
+  | { kind: "done"; id: number; value: Answers[keyof Answers]; state: State | undefined; spent?: Float32Array<ArrayBuffer> }
   | { kind: "failed"; id: number; error: ErrorFields; state: State | undefined }
   /** After every chunk of a training, with or without events. */
   | { kind: "progress"; id: number; events: (TrainEvent | PriorEvent)[]; state: State }

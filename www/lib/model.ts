@@ -114,7 +114,7 @@ export abstract class Model implements AsyncDisposable {
    */
   async decode(z: Float32Array | Latents | Codes, options: ConditionOptions = {}): Promise<Values> {
     if (typeof z === "object" && z !== null && "indices" in z) return this.#client.call({ kind: "decodeCodes", ...copyCodes(z), options: plainLabels(options) });
-    return this.#client.call({ kind: "decode", ...copyLatents(z), options: plainLabels(options) });
+    return this.#client.call({ kind: "decode", ...copyLatents(z, (values) => this.#client.copy(values)), options: plainLabels(options) });
   }
 
   /** The mean of p(x|z) at the mean of q(z|x): the same shape as `data`. */

@@ -173,9 +173,13 @@ impl Cpu {
     pub fn write(&mut self, role: &Role, bytes: &[u8]) -> Result<()> {
         match role {
             Role::Input(_) | Role::State(_) | Role::Scratch(_) => self.memory.write(role, bytes),
-            Role::Slot | Role::Output => return Err(Error::internal(format!("the host cannot write a {role:?}"))),
+            Role::Slot | Role::Output => Err(Error::internal(format!("the host cannot write a {role:?}"))),
         }
-        Ok(())
+    }
+
+    /// Creates or replaces a state, without a copy.
+    pub fn put_state(&mut self, name: &str, values: Vec<f32>) {
+        self.memory.put(&Role::State(name.into()), values);
     }
 
     pub fn free(&mut self, role: &Role) {
@@ -194,6 +198,17 @@ impl Cpu {
             }
         }
         Ok(())
+    }
+
+    /// One of a plan's outputs of floats, where it stands.
+    pub fn output(&self, id: PlanId, name: &str) -> Result<&[f32]> {
+        let replay = self.plans[id.0].as_ref().ok_or_else(|| Error::internal("the plan was dropped"))?;
+        let place = replay.plan.output(name).ok_or_else(|| Error::internal(format!("the plan has no output {name}")))?;
+        self.memory.check(replay.cells[place.buffer], &replay.plan.buffers[place.buffer])?;
+        match self.memory.data(replay.cells[place.buffer]) {
+            Data::F32(values) => Ok(&values[place.offset..][..place.meta.shape.size()]),
+            Data::U8(_) | Data::U32(_) => Err(Error::internal(format!("the output {name} is not of floats"))),
+        }
     }
 
     /// The bytes of a value of a plan.

@@ -11,6 +11,8 @@ const DEPTH: usize = 800;
 const PART: usize = 128 * 1024;
 /// The elements of c that are worked on at a time, if rows are not fewer than 128: 1 MB, to stay in a cache until the store has read them.
 const TILE: usize = 256 * 1024;
+/// b is packed once for all parts of a if it has no more elements than this: 16 MB.
+const KEPT: usize = 4 * 1024 * 1024;
 /// Columns of b that are packed at a time, so that a few cache lines of a row are read together.
 const COLUMNS: usize = 8 * NR;
 /// Up to this many columns, packing a costs more than it gains.
@@ -56,6 +58,8 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
     let depth = k.div_ceil(k.div_ceil(DEPTH));
     let rows = if target.is_some() { PART / depth } else { (PART / depth).min((TILE / n).max(128)) };
     let rows = m.div_ceil(m.div_ceil(rows));
+    let columns_kept = n.next_multiple_of(NR);
+    let is_kept = rows < m && k * columns_kept <= KEPT;
     let mut written = target.map(|(cell, start)| (start, job.memory.take(cell)));
     for m0 in (0..m).step_by(rows) {
         let rows = rows.min(m - m0);
@@ -88,8 +92,12 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
             }
             for n0 in (0..n).step_by(COLUMNS) {
                 let columns = COLUMNS.min(n - n0);
-                let panels = room(&mut work.panels, panels_size(depth, columns, NR));
-                if tb {
+                let size = panels_size(depth, columns, NR);
+                let (all, at) = if is_kept { (k * columns_kept, k0 * columns_kept + n0 * depth) } else { (size, 0) };
+                let panels = &mut room(&mut work.panels, all)[at..][..size];
+                if is_kept && m0 > 0 {
+                    // They are there.
+                } else if tb {
                     Panels::new(panels, NR, depth).pack_columns(0, depth, columns, &b[n0 * k + k0..], k);
                 } else {
                     Panels::new(panels, NR, depth).pack_rows(0, depth, columns, &b[k0 * n + n0..], n);

@@ -1,6 +1,6 @@
 //! The buffers: typed vectors, found by role where plans share them.
 
-use reparam_base::error::{Error, Result};
+use reparam_base::error::{Error, Result, fits};
 use reparam_base::plan::{Buffer, Role};
 use reparam_base::shape::DType;
 use reparam_base::sorted::Sorted;
@@ -13,22 +13,25 @@ pub enum Data {
 }
 
 impl Data {
-    pub fn zeros(dtype: DType, size: usize) -> Data {
-        match dtype {
+    pub fn zeros(dtype: DType, size: usize) -> Result<Data> {
+        let width = if dtype == DType::U8 { 1 } else { 4 };
+        fits(size as u64 * width)?;
+        Ok(match dtype {
             DType::F32 => Data::F32(vec![0.0; size]),
             DType::F16 => unreachable!("a plan of halves is refused"),
             DType::U8 => Data::U8(vec![0; size]),
             DType::U32 => Data::U32(vec![0; size]),
-        }
+        })
     }
 
-    fn decode(dtype: DType, bytes: &[u8]) -> Data {
-        match dtype {
+    fn decode(dtype: DType, bytes: &[u8]) -> Result<Data> {
+        fits(bytes.len() as u64)?;
+        Ok(match dtype {
             DType::F32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
             DType::F16 => unreachable!("a plan of halves is refused"),
             DType::U8 => Data::U8(bytes.to_vec()),
             DType::U32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
-        }
+        })
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -75,7 +78,7 @@ impl Memory {
     /// A zeroed buffer of its own for a plan's slot or output, or the shared buffer of that role.
     pub fn bind(&mut self, buffer: &Buffer) -> Result<usize> {
         if matches!(buffer.role, Role::Slot | Role::Output) {
-            return Ok(self.insert(Data::zeros(buffer.dtype, buffer.size)));
+            return Ok(self.insert(Data::zeros(buffer.dtype, buffer.size)?));
         }
         let cell = self.share(&buffer.role);
         let shared = self.shared.get_mut(&buffer.role).expect("it was shared on the line above");
@@ -86,8 +89,8 @@ impl Memory {
             }
             (Some(_), Some(_)) => {}
             (None, Some(data)) if data.dtype() == buffer.dtype => {}
-            (None, Some(data)) => *data = Data::decode(buffer.dtype, data.bytes()),
-            (_, empty @ None) => *empty = Some(Data::zeros(buffer.dtype, buffer.size)),
+            (None, Some(data)) => *data = Data::decode(buffer.dtype, data.bytes())?,
+            (_, empty @ None) => *empty = Some(Data::zeros(buffer.dtype, buffer.size)?),
         }
         shared.dtype = Some(buffer.dtype);
         self.check(cell, buffer)?;
@@ -108,7 +111,7 @@ impl Memory {
     }
 
     /// Creates or replaces a shared buffer.
-    pub fn write(&mut self, role: &Role, bytes: &[u8]) {
+    pub fn write(&mut self, role: &Role, bytes: &[u8]) -> Result<()> {
         let cell = self.share(role);
         let dtype = self.shared[role].dtype.unwrap_or(if matches!(role, Role::State(_)) { DType::F32 } else { DType::U8 });
         let words_of_old = self.cells[cell].as_mut().filter(|data| data.bytes().len() == bytes.len());
@@ -116,8 +119,15 @@ impl Memory {
             Some(Data::F32(v)) => bytemuck::cast_slice_mut(v).copy_from_slice(bytes),
             Some(Data::U8(v)) => v.copy_from_slice(bytes),
             Some(Data::U32(v)) => bytemuck::cast_slice_mut(v).copy_from_slice(bytes),
-            None => self.cells[cell] = Some(Data::decode(dtype, bytes)),
+            None => self.cells[cell] = Some(Data::decode(dtype, bytes)?),
         }
+        Ok(())
+    }
+
+    /// Creates a state, or replaces it, from values that become its own.
+    pub fn put(&mut self, role: &Role, values: Vec<f32>) {
+        let cell = self.share(role);
+        self.cells[cell] = Some(Data::F32(values));
     }
 
     pub fn free_shared(&mut self, role: &Role) {

@@ -26,15 +26,21 @@ const FIRST_STREAM: u32 = 1 << 16;
 
 impl Init {
     pub fn values(self, seed: u64, parameter: usize, n: usize) -> Vec<f32> {
+        let mut values = vec![0.0; n];
+        self.fill(seed, parameter, &mut values);
+        values
+    }
+
+    /// Gives a parameter its values, by its number.
+    pub fn fill(self, seed: u64, parameter: usize, values: &mut [f32]) {
         let limit = match self {
-            Init::Zeros => return vec![0.0; n],
-            Init::Ones => return vec![1.0; n],
+            Init::Zeros => return values.fill(0.0),
+            Init::Ones => return values.fill(1.0),
             Init::Uniform { limit } => limit,
             Init::Glorot { fan_in, fan_out } => (6.0 / (fan_in + fan_out) as f64).sqrt(),
             Init::Kaiming { fan_in } => (6.0 / fan_in as f64).sqrt(),
         };
         let (seed, stream) = (rng::seed_words(seed), FIRST_STREAM + parameter as u32);
-        let mut values = vec![0.0; n];
         let mut words = [0u32; 256];
         for (start, values) in (0..).step_by(words.len()).zip(values.chunks_mut(words.len())) {
             rng::words(seed, stream, 0, start, &mut words);
@@ -42,7 +48,6 @@ impl Init {
                 *value = rng::symmetric(word) * limit as f32;
             }
         }
-        values
     }
 }
 

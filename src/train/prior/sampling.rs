@@ -1,7 +1,7 @@
 //! Draws from a learnt prior: codes place by place from what the network keeps (`vae::prior::cached`), on the host whatever the backend is, then the
 //! decoder. A grid of which some codes are known is completed likewise: what is known stays, the rest is drawn in raster order.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fits, reserved};
 use crate::expr::Env;
 use crate::fields::{Default, Fields, Parameter};
 use crate::rng;
@@ -122,7 +122,9 @@ impl Session {
         };
         let flat = self.read_state(STATE).await?;
         let (places, words) = (prior.grid.places(), rng::seed_words(seed));
-        let mut codes = Vec::with_capacity(n * places);
+        let width = self.model.options.input.shape().size();
+        fits(n as u64 * width as u64 * size_of::<f32>() as u64)?; // what is given out, before anything is drawn
+        let mut codes = reserved(n as u64 * places as u64)?;
         for start in (0..n).step_by(SIDE_BY_SIDE) {
             let rows = SIDE_BY_SIDE.min(n - start);
             let told = told.as_ref().map(|told| &told[start * (told.len() / n)..(start + rows) * (told.len() / n)]);
@@ -150,11 +152,10 @@ impl Session {
         for (start, rows, size) in batches(n) {
             let name = format!("prior.condition{size}");
             let graph = |_: &crate::vae::Model| programs::condition(prior, &name, size);
-            let plan = self.plan((CONDITION, size, DType::F32), graph).await?;
+            let plan = self.plan((CONDITION, size, DType::F32), &graph).await?;
             self.write_padded(&name, labels, start, rows, size, columns)?;
             self.backend.run(&plan, &[Env::default()])?;
-            let got: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read_output(&plan, "condition").await?);
-            vectors.extend_from_slice(&got[..got.len() / size * rows]);
+            self.append(&plan, "condition", size, rows, &mut vectors).await?;
         }
         Ok(vectors)
     }
@@ -162,14 +163,13 @@ impl Session {
     /// z of codes: (n, latent size).
     async fn points(&mut self, codes: &[f32], n: usize) -> Result<Vec<f32>> {
         let places = codes.len() / n;
-        let mut z = Vec::new();
+        let mut z = reserved(n as u64 * self.model.options.latent.size() as u64)?;
         for (start, rows, size) in batches(n) {
             let name = format!("codes.indices{size}");
-            let plan = self.plan(("codes", size, DType::F32), |model| programs::points(model, &name, size)).await?;
+            let plan = self.plan(("codes", size, DType::F32), &|model| programs::points(model, &name, size)).await?;
             self.write_padded(&name, codes, start, rows, size, places)?;
             self.backend.run(&plan, &[self.env()])?;
-            let got: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.read_output(&plan, "z").await?);
-            z.extend_from_slice(&got[..got.len() / size * rows]);
+            self.append(&plan, "z", size, rows, &mut z).await?;
         }
         Ok(z)
     }
