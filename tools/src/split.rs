@@ -186,7 +186,9 @@ struct Part {
 }
 
 /// A function of so many instructions is copied to the parts that call it: its place in the table would take as much.
-const SMALL: usize = 12;
+const SMALL: u64 = 12;
+/// A later part copies a function of so many from one that is not the first, so as not to have that loaded for it.
+const COPIED: u64 = 500;
 
 impl Plan {
     fn new(module: &Module, homes: &HashMap<FunctionId, u8>, links: &Links, parts: usize) -> Result<Plan> {
@@ -249,10 +251,13 @@ impl Plan {
     }
 }
 
-/// The functions of a part, and copies of small ones of the first that it calls.
+/// The functions of a part, and copies of small ones of earlier parts that it calls.
 fn with_small(module: &Module, homes: &HashMap<FunctionId, u8>, part: usize) -> HashSet<FunctionId> {
     let is_small = |id: &FunctionId| match &module.funcs.get(*id).kind {
-        FunctionKind::Local(function) => homes.get(id) == Some(&0) && function.size() <= SMALL as u64,
+        FunctionKind::Local(function) => homes.get(id).is_some_and(|home| match usize::from(*home) {
+            0 => function.size() <= SMALL,
+            home => home < part && function.size() <= COPIED,
+        }),
         _ => false,
     };
     let mut queue: Vec<FunctionId> = homes.iter().filter(|(_, home)| usize::from(**home) == part).map(|(id, _)| *id).collect();
