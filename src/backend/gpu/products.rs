@@ -173,7 +173,7 @@ fn reg(p: &Product, [rows, cols]: [u32; 2], Config { family, quads: has_quads, .
 /// The quads of rows and columns of a thread where four threads read rows for each other, of a product that is worth its compilation.
 /// More would not stay in registers.
 fn shared_tile(p: &Product) -> Option<(u32, u32)> {
-    (!p.is_halved && p.rows >= 32 && p.cols > 8 && p.work() >= 1 << 22).then(|| (4, if p.cols > 16 { 2 } else { 1 }))
+    (!p.is_halved && p.rows >= 32 && p.cols > 8 && p.work() >= 1 << 22).then_some((4, if p.cols > 16 { 2 } else { 1 }))
 }
 
 /// The shared memory that every device has, in bytes.
