@@ -23,6 +23,8 @@
 // With HALVES (not TALL, not TB) there are two results for each (row, col): those of columns col and COLS + col of B, in the two quads of a
 // tile.
 //
+// With SHARED the four threads of a quad, which stand side by side, have the same rows: each reads one of every four and tells the others.
+//
 // B[k, col] is at start + k · B_ROW + col, or with TB at start + col · B_ROW + k; one column is stored along k. `emit(z, row, col, value)`
 // takes the results.
 
@@ -48,9 +50,23 @@ fn columns_at(start: u32, k: u32, col: u32) -> Part {
 #end
 }
 
+#if SHARED
+// What a quad's threads read in turn.
+fn shared_x4(mine: f32) -> vec4<f32> {
+  return vec4<f32>(quadBroadcast(mine, 0u), quadBroadcast(mine, 1u), quadBroadcast(mine, 2u), quadBroadcast(mine, 3u));
+}
+#end
+
 #if TALL
-// What stands at `at`, in A: four rows for one k (one with ONE_ROW).
-fn rows_at(at: u32, k: u32, row: u32) -> vec4<f32> {
+// What stands at `at`, in A: four rows for one k (one with ONE_ROW), and `lane` is which of them this thread reads where that is SHARED.
+fn rows_at(at: u32, k: u32, row: u32, lane: u32) -> vec4<f32> {
+#if SHARED
+#if TALL_EDGE
+  return shared_x4(select(0.0, load_a(at + lane), exists(k, row + lane)));
+#else
+  return shared_x4(load_a(at + lane));
+#end
+#else
 #if ONE_ROW
   return vec4<f32>(load_a(at));
 #else
@@ -58,6 +74,7 @@ fn rows_at(at: u32, k: u32, row: u32) -> vec4<f32> {
   return select(vec4<f32>(), load_a_x4(at), vec4<bool>(exists(k, row), exists(k, row + 1u), exists(k, row + 2u), exists(k, row + 3u)));
 #else
   return load_a_x4(at);
+#end
 #end
 #end
 }
@@ -69,11 +86,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
   let z = tile / (ROW_TILES * COL_TILES);
   let row0 = ((tile / COL_TILES) % ROW_TILES * THREADS_Y + at.y) * TILE_ROWS;
   let col0 = (tile % COL_TILES * THREADS_X + at.x) * TILE_COLS;
+#if SHARED
+  let lane = at.x & 3u;
+  let quad_col0 = col0 - lane * TILE_COLS;
+#else
+  const lane = 0u;
+  let quad_col0 = col0;
+#end
   if (z >= OUTER) {
     return;
   }
 #if !SPLIT_MANY
-  if ((row0 >= ROWS) | (col0 >= COLS)) {
+  if ((row0 >= ROWS) | (quad_col0 >= COLS)) {
     return;
   }
 #end
@@ -156,7 +180,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
       {
         let line_a = a_line(a + (k + $uu) * A_ROW) + row0;
 #for p in ROW_QUADS
-        let x$p = rows_at(line_a + $pu * 4u, k + $uu, row0 + $pu * 4u);
+        let x$p = rows_at(line_a + $pu * 4u, k + $uu, row0 + $pu * 4u, lane);
 #end
 #for q in QUADS
         let y$q = columns_at(b, k + $uu, col0 + $qu * QUAD_STEP);
@@ -189,8 +213,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #end
 #else
 #for p in ROW_QUADS
-#for s in ROW_SUB
-  let r$p$s = a_row(z, min(row0 + $pu * 4u + $su, ROWS - 1u));
+#for s in ROWS_READ
+  let r$p$s = a_row(z, min(row0 + $pu * 4u + $su + lane, ROWS - 1u));
 #end
 #end
   let end = taps(z);
@@ -198,18 +222,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
     let tap = tap_at(z, i);
     let b = b_tap(z, tap);
 #for p in ROW_QUADS
-#for s in ROW_SUB
+#for s in ROWS_READ
     let a$p$s = a_tap(r$p$s, tap);
 #end
 #end
 #if DEPTH_QUADS
     for (var k = at.z * 4u; k < DEPTH_QUADS * 4u; k += 4u * SPLIT) {
 #for p in ROW_QUADS
-#for s in ROW_SUB
+#for s in ROWS_READ
 #if A_TOTAL
-      let x$p$s = load_a_x4(a$p$s + k);
+      let w$p$s = load_a_x4(a$p$s + k);
 #else
-      let x$p$s = select(vec4<f32>(), load_a_x4(a$p$s + k), a$p$s != NONE);
+      let w$p$s = select(vec4<f32>(), load_a_x4(a$p$s + k), a$p$s != NONE);
+#end
+#end
+#for s in ROW_SUB
+#if SHARED
+      let x$p$s = quadBroadcast(w$p0, $su);
+#else
+      let x$p$s = w$p$s;
 #end
 #end
 #end
@@ -251,11 +282,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 #if DEPTH_TAIL
     for (var k = DEPTH_QUADS * 4u + at.z; k < DEPTH; k += SPLIT) {
 #for p in ROW_QUADS
-#for s in ROW_SUB
+#for s in ROWS_READ
 #if A_TOTAL
-      let x$p$s = load_a(a$p$s + k);
+      let w$p$s = load_a(a$p$s + k);
 #else
-      let x$p$s = select(0.0, load_a(a$p$s + k), a$p$s != NONE);
+      let w$p$s = select(0.0, load_a(a$p$s + k), a$p$s != NONE);
+#end
+#end
+#for s in ROW_SUB
+#if SHARED
+      let x$p$s = quadBroadcast(w$p0, $su);
+#else
+      let x$p$s = w$p$s;
 #end
 #end
 #end

@@ -13,7 +13,7 @@ use reparam::plan::Plan;
 use reparam::shape::Meta;
 
 fn config(family: Family, products: &str) -> Config {
-    Config { family, products: Products::from_name(products).expect("it is one of the choices") }
+    Config { family, products: Products::from_name(products).expect("it is one of the choices"), quads: false }
 }
 
 /// The text of a graph's one kernel.
@@ -45,6 +45,32 @@ fn large_products_have_sixteen_rows_and_columns_a_thread_where_the_layout_says_s
     ] {
         let text = text(&product(sizes), Family::Software, products);
         assert!(is_set(&text, "ROW_QUADS", quads) && is_set(&text, "QUADS", quads), "{sizes:?} {products}:\n{text}");
+    }
+}
+
+#[test]
+fn four_threads_side_by_side_read_for_each_other_where_the_device_has_quads() {
+    let of = |sizes, products, quads| {
+        let plan = Plan::compile(&product(sizes)).expect("it has a plan");
+        let config = Config { quads, ..config(Family::Software, products) };
+        module(&plan, &plan.kernels[0], config).expect("it has a shader").wgsl
+    };
+    for (sizes, products, shared, tile) in [
+        ([128, 784, 400], "reg-16x16", 1, [4, 2]),
+        ([128, 16, 4096], "reg-16x16", 1, [4, 1]),
+        ([128, 784, 400], "reg-8x8", 1, [2, 2]),
+        ([128, 20, 40], "reg-16x16", 1, [2, 1]),
+        ([128, 8, 400], "reg-16x16", 0, [2, 1]),
+        ([1, 784, 400], "reg-16x16", 0, [1, 1]),
+    ] {
+        let text = of(sizes, products, true);
+        let [rows, cols] = tile;
+        assert!(
+            is_set(&text, "SHARED", shared) && text.contains("quadBroadcast") == (shared == 1),
+            "{sizes:?} {products}:\n{text}"
+        );
+        assert!(is_set(&text, "ROW_QUADS", rows) && is_set(&text, "QUADS", cols), "{sizes:?} {products}:\n{text}");
+        assert!(!of(sizes, products, false).contains("quadBroadcast"), "{sizes:?} {products}");
     }
 }
 

@@ -88,9 +88,9 @@ async fn every_operation_equals_its_oracle_on_webgpu() {
 /// What adapters get by their tables, how many examples are left out between two, and how many values there are at least. A kernel with barriers
 /// takes SwiftShader hundreds of milliseconds to compile, so every fourth example of those that tiles suit has to do.
 const LAYOUTS: [(Config, usize, usize); 3] = [
-    (Config { family: Family::Software, products: Products::Reg { rows: 16, cols: 8 } }, 1, 20_000),
-    (Config { family: Family::Hardware, products: Products::Reg { rows: 8, cols: 4 } }, 1, 20_000),
-    (Config { family: Family::Hardware, products: Products::Tile { rows: 4, cols: 4, slice: 8 } }, 4, 1000),
+    (Config { family: Family::Software, products: Products::Reg { rows: 16, cols: 8 }, quads: true }, 1, 20_000),
+    (Config { family: Family::Hardware, products: Products::Reg { rows: 8, cols: 4 }, quads: false }, 1, 20_000),
+    (Config { family: Family::Hardware, products: Products::Tile { rows: 4, cols: 4, slice: 8 }, quads: false }, 4, 1000),
 ];
 
 /// Whether a kernel of an example goes through shared memory.

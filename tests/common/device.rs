@@ -17,5 +17,6 @@ pub const LAYOUTS: [(Family, &str); 3] =
 
 pub fn lay_out(backend: &mut Backend, (family, name): (Family, &str)) {
     let products = Products::from_name(name).expect("it is one of the choices");
-    backend.gpu_mut().expect("WebGPU was asked for").set_config(Config { family, products });
+    let gpu = backend.gpu_mut().expect("WebGPU was asked for");
+    gpu.set_config(Config { family, products, quads: gpu.info().has_quads });
 }

@@ -34,7 +34,7 @@ pub fn configs() -> Vec<Config> {
 }
 
 fn config(family: Family, name: &str) -> Config {
-    Config { family, products: Products::from_name(name).expect("it is one of the choices") }
+    Config { family, products: Products::from_name(name).expect("it is one of the choices"), quads: family == Family::Software }
 }
 
 /// Runs a test on the one device of this binary.
@@ -174,10 +174,13 @@ fn validate(_: &Plan, _: Config) {}
 
 #[cfg(not(target_arch = "wasm32"))]
 fn validate(plan: &Plan, config: Config) {
+    use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+    let capabilities = if config.quads { Capabilities::SUBGROUP } else { Capabilities::empty() };
     for kernel in &plan.kernels {
         let wgsl = reparam::backend::gpu::module(plan, kernel, config).expect("the kernel has a shader").wgsl;
         let parsed = naga::front::wgsl::parse_str(&wgsl).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&wgsl)));
-        let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+        validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
         validator.validate(&parsed).unwrap_or_else(|e| panic!("{}\n{wgsl}", e.emit_to_string(&wgsl)));
     }
 }

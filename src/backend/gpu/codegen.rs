@@ -48,6 +48,10 @@ pub fn module(plan: &Plan, kernel: &Kernel, config: Config) -> Result<Module> {
     let groups = [columns, layout.groups.div_ceil(columns.max(1)), 1];
 
     let mut wgsl = String::from(bindings.extensions());
+    // wgpu's own compiler knows them without being asked (gfx-rs/wgpu#5555), and refuses to be.
+    if cfg!(target_arch = "wasm32") && layout.constants.contains(&("SHARED", 1)) {
+        wgsl.push_str("enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n");
+    }
     for (name, value) in layout.constants.iter().chain(&[("GRID", columns)]) {
         writeln!(wgsl, "const {name}: u32 = {value}u;").expect("writing to a string cannot fail");
     }

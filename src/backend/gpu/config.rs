@@ -54,6 +54,8 @@ impl Products {
 pub struct Config {
     pub family: Family,
     pub products: Products,
+    /// Products from registers have four threads side by side read for each other, where they may. Results are the same bits.
+    pub quads: bool,
 }
 
 impl Config {
@@ -69,7 +71,7 @@ impl Config {
             (Family::Hardware, "nvidia" | "amd" | "intel") => Products::Tile { rows: 4, cols: 4, slice: 8 },
             (Family::Hardware, _) => Products::Reg { rows: 8, cols: 4 },
         };
-        Config { family, products }
+        Config { family, products, quads: family == Family::Software && info.has_quads }
     }
 }
 

@@ -13,6 +13,8 @@ pub struct AdapterInfo {
     pub architecture: String,
     /// The device is a program on the CPU; this library's own CPU backend is faster.
     pub is_software: bool,
+    /// Four threads side by side can exchange values. Asked for of programs alone, and always so there where it is offered.
+    pub has_quads: bool,
 }
 
 /// What the device's callbacks have reported.
@@ -63,8 +65,9 @@ pub async fn open(wants_halves: bool) -> Result<Opened> {
         required_limits: adapter.limits(),
         ..Default::default()
     };
-    let (device, queue) =
-        adapter.request_device(&descriptor).await.map_err(|_| unavailable("the graphics adapter refused to give a device"))?;
+    let (device, queue) = request_device(&adapter, descriptor, adapter_info.device_type == wgpu::DeviceType::Cpu)
+        .await
+        .map_err(|_| unavailable("the graphics adapter refused to give a device"))?;
     let faults = Faults::default();
     let lost = faults.lost.clone();
     device.set_device_lost_callback(move |_, message| {
@@ -76,6 +79,9 @@ pub async fn open(wants_halves: bool) -> Result<Opened> {
     Ok(Opened { device, queue, info, faults, has_halves })
 }
 
+type Descriptor<'a> = wgpu::DeviceDescriptor<'a>;
+type Requested = std::result::Result<(wgpu::Device, wgpu::Queue), wgpu::RequestDeviceError>;
+
 fn is_software_name(name: &str) -> bool {
     ["swiftshader", "llvmpipe", "lavapipe", "softpipe", "basic render", "warp"]
         .iter()
@@ -84,7 +90,7 @@ fn is_software_name(name: &str) -> bool {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod platform {
-    use super::{AdapterInfo, Faults, is_software_name};
+    use super::{AdapterInfo, Descriptor, Faults, Requested, is_software_name};
     use std::sync::Arc;
 
     pub fn is_supported() -> bool {
@@ -97,6 +103,15 @@ mod platform {
             // The first error is the one that explains the others.
             let _ = uncaptured.set(error.to_string());
         }));
+    }
+
+    /// `wants_quads`: with what lets threads exchange values, where it is offered.
+    pub fn request_device(adapter: &wgpu::Adapter, descriptor: Descriptor, wants_quads: bool) -> impl Future<Output = Requested> {
+        let mut descriptor = descriptor;
+        if wants_quads {
+            descriptor.required_features |= adapter.features() & wgpu::Features::SUBGROUP;
+        }
+        adapter.request_device(&descriptor)
     }
 
     /// Whether the device fails by itself meanwhile, as by a kernel that its driver cannot compile.
@@ -113,7 +128,7 @@ mod platform {
         }
     }
 
-    pub fn describe(_: &wgpu::Device, info: &wgpu::AdapterInfo) -> AdapterInfo {
+    pub fn describe(device: &wgpu::Device, info: &wgpu::AdapterInfo) -> AdapterInfo {
         // PCI vendor ids, and those that Khronos gives to vendors without one.
         let vendor = match info.vendor {
             0x1002 => "amd",
@@ -132,13 +147,14 @@ mod platform {
             vendor: vendor.to_string(),
             architecture: String::new(),
             is_software: info.device_type == wgpu::DeviceType::Cpu || is_software_name(&info.name),
+            has_quads: device.features().contains(wgpu::Features::SUBGROUP),
         }
     }
 }
 
 #[cfg(target_arch = "wasm32")]
 mod platform {
-    use super::{AdapterInfo, Faults, is_software_name};
+    use super::{AdapterInfo, Descriptor, Faults, Requested, is_software_name};
     use wasm_bindgen::closure::Closure;
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::JsFuture;
@@ -151,6 +167,65 @@ mod platform {
     pub fn is_supported() -> bool {
         let navigator = get(&js_sys::global(), "navigator");
         navigator.is_object() && get(&navigator, "gpu").is_object()
+    }
+
+    /// Of an adapter or a device.
+    fn has_quads(of: &JsValue) -> bool {
+        let features = get(of, "features");
+        let has = get(&features, "has").dyn_into::<js_sys::Function>();
+        has.and_then(|has| has.call1(&features, &JsValue::from_str(SUBGROUPS))).is_ok_and(|has| has.is_truthy())
+    }
+
+    /// `wants_quads`: with what lets threads exchange values, where it is offered.
+    pub async fn request_device(adapter: &wgpu::Adapter, descriptor: Descriptor<'_>, wants_quads: bool) -> Requested {
+        let sharing = if wants_quads { Sharing::begin().await } else { None };
+        // wgpu asks at once, and before its answer is awaited.
+        let requested = adapter.request_device(&descriptor);
+        drop(sharing);
+        requested.await
+    }
+
+    const SUBGROUPS: &str = "subgroups";
+
+    /// As long as it lives a device that is asked for comes with subgroups, and from an adapter of our own: wgpu 30 neither asks browsers for
+    /// them nor hands its adapter out. It can go when wgpu does (gfx-rs/wgpu#5555).
+    struct Sharing {
+        prototype: JsValue,
+        original: JsValue,
+        _asks: Closure<dyn FnMut(JsValue) -> JsValue>,
+    }
+
+    impl Sharing {
+        /// Nothing where the adapter does not offer them.
+        async fn begin() -> Option<Sharing> {
+            let gpu = get(&get(&js_sys::global(), "navigator"), "gpu");
+            let promise = get(&gpu, "requestAdapter").dyn_ref::<js_sys::Function>()?.call0(&gpu).ok()?;
+            let adapter = JsFuture::from(promise.dyn_into::<js_sys::Promise>().ok()?).await.ok().filter(has_quads)?;
+            let prototype = get(&get(&js_sys::global(), "GPUAdapter"), "prototype");
+            let original = get(&prototype, REQUEST).dyn_into::<js_sys::Function>().ok()?;
+            let request = original.clone();
+            let asks = Closure::<dyn FnMut(JsValue) -> JsValue>::new(move |descriptor: JsValue| {
+                if let Some(features) = get(&descriptor, "requiredFeatures").dyn_ref::<js_sys::Array>() {
+                    features.push(&JsValue::from_str(SUBGROUPS));
+                }
+                request.call1(&adapter, &descriptor).unwrap_or_else(|thrown| js_sys::Promise::reject(&thrown).into())
+            });
+            set(&prototype, REQUEST, asks.as_ref());
+            Some(Sharing { prototype, original: original.into(), _asks: asks })
+        }
+    }
+
+    impl Drop for Sharing {
+        fn drop(&mut self) {
+            set(&self.prototype, REQUEST, &self.original);
+        }
+    }
+
+    const REQUEST: &str = "requestDevice";
+
+    fn set(object: &JsValue, name: &str, value: &JsValue) {
+        // A prototype that takes no property is left as it is, and there are no subgroups.
+        let _ = js_sys::Reflect::set(object, &JsValue::from_str(name), value);
     }
 
     /// Listens on the device itself: wgpu 30.0.1's own handler panics on a GPUInternalError (gfx-rs/wgpu#9914); wgpu's handler can be
@@ -210,9 +285,10 @@ mod platform {
         let is_fallback = adapter.is_object() && get(&adapter, "isFallbackAdapter").is_truthy();
         let is_software =
             is_fallback || info.device_type == wgpu::DeviceType::Cpu || is_software_name(&name) || is_software_name(&architecture);
-        AdapterInfo { name, vendor, architecture, is_software }
+        let has_quads = device.as_webgpu().is_some_and(|device| has_quads(device.as_ref()));
+        AdapterInfo { name, vendor, architecture, is_software, has_quads }
     }
 }
 
 pub use platform::InternalScope;
-use platform::{describe, is_supported, listen};
+use platform::{describe, is_supported, listen, request_device};

@@ -92,6 +92,8 @@ struct Tiling {
     tile_rows: u32,
     /// Quads of columns of a thread.
     quads: u32,
+    /// Four threads side by side read rows of A for each other, and k one by one.
+    is_shared: bool,
     constants: Vec<(&'static str, u32)>,
 }
 
@@ -101,7 +103,7 @@ const LARGE: u64 = 1 << 26;
 const LARGE_TALL: u64 = 1 << 24;
 
 /// Registers alone.
-fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
+fn reg(p: &Product, [rows, cols]: [u32; 2], Config { family, quads: has_quads, .. }: Config) -> Tiling {
     // Large tiles pay where there is work enough for them: loads are what a software adapter pays for, whatever they read, and
     // compiling them.
     let is_thin = p.depth < 4 && !p.tall;
@@ -118,6 +120,8 @@ fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
         32.. if cols >= 8 && p.work() >= 1 << 22 => 2,
         _ => 1,
     };
+    let shared = if has_quads && rows == 16 { shared_tile(p) } else { None };
+    let (row_quads, quads) = shared.unwrap_or((row_quads, quads));
     // A quad of either half, or neighbours.
     let (tile_cols, quad_step) = if p.is_halved { (4, p.cols) } else { (4 * quads, 4) };
     let tile_rows = row_quads * row_sub;
@@ -138,12 +142,19 @@ fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
     let threads_y = (THREADS / (threads_x * split)).min(tiles_down.next_power_of_two());
     let (row_tiles, col_tiles) = (tiles_down.div_ceil(threads_y), tiles_along.div_ceil(threads_x));
     let lines = p.lines.unwrap_or(split * p.slabs);
+    // A program runs a quad's threads as the lanes of one vector, and each of them reads for itself: that is what takes its time.
+    let is_shared = has_quads && threads_x.is_multiple_of(4) && row_sub == 4;
+    let depth_quads = if is_shared { 0 } else { p.depth / 4 };
     let constants = vec![
+        ("SHARED", u32::from(is_shared)),
+        ("ROWS_READ", if is_shared { 1 } else { row_sub }),
         ("LINES", lines),
         ("LINE", p.depth.div_ceil(lines)),
         ("SLAB", lines.div_ceil(p.slabs)),
         ("SUM_SLAB", p.sum.map_or(0, |sum| sum.lines.div_ceil(p.slabs))),
-        ("DEPTH_QUADS", p.depth / 4),
+        // A program computes faster, and compiles sooner, what it needs few values for at a time.
+        ("DEPTH_QUADS", depth_quads),
+        ("DEPTH_TAIL", p.depth - 4 * depth_quads),
         ("ROW_QUADS", row_quads),
         ("ROW_SUB", row_sub),
         ("ONE_ROW", u32::from(row_sub == 1)),
@@ -156,7 +167,13 @@ fn reg(p: &Product, [rows, cols]: [u32; 2], family: Family) -> Tiling {
         ("ROW_TILES", row_tiles),
         ("COL_TILES", col_tiles),
     ];
-    Tiling { split, groups: p.outer * row_tiles * col_tiles, tile_rows, quads, constants }
+    Tiling { split, groups: p.outer * row_tiles * col_tiles, tile_rows, quads, is_shared, constants }
+}
+
+/// The quads of rows and columns of a thread where four threads read rows for each other, of a product that is worth its compilation.
+/// More would not stay in registers.
+fn shared_tile(p: &Product) -> Option<(u32, u32)> {
+    (!p.is_halved && p.rows >= 32 && p.cols > 8 && p.work() >= 1 << 22).then_some((4, if p.cols > 16 { 2 } else { 1 }))
 }
 
 /// The shared memory that every device has, in bytes.
@@ -210,6 +227,8 @@ fn tile(p: &Product, [rows, cols, slice]: [u32; 3], family: Family) -> Option<Ti
         ("LINE", p.depth),
         ("ROW_QUADS", row_quads),
         ("ONE_COL", 0),
+        ("SHARED", 0),
+        ("DEPTH_TAIL", p.depth % 4),
         ("TAP_QUADS", tap_quads),
         ("SLICE", slice),
         ("SLICE_QUADS", slice_quads),
@@ -238,17 +257,17 @@ fn tile(p: &Product, [rows, cols, slice]: [u32; 3], family: Family) -> Option<Ti
         ("ROW_TILES", row_tiles),
         ("COL_TILES", col_tiles),
     ];
-    Some(Tiling { split, groups, tile_rows: 4 * row_quads, quads, constants })
+    Some(Tiling { split, groups, tile_rows: 4 * row_quads, quads, is_shared: false, constants })
 }
 
 /// The tiling that a layout gives a product, and whether it is through shared memory.
-fn tiling(p: &Product, Config { family, products }: Config) -> (Tiling, bool) {
-    let (tiled, size) = match products {
+fn tiling(p: &Product, config: Config) -> (Tiling, bool) {
+    let (tiled, size) = match config.products {
         Products::Reg { rows, cols } => (None, [rows, cols]),
-        Products::Tile { rows, cols, slice } => (tile(p, [rows, cols, slice], family), [8, 4]),
+        Products::Tile { rows, cols, slice } => (tile(p, [rows, cols, slice], config.family), [8, 4]),
     };
     let is_tiled = tiled.is_some();
-    (tiled.unwrap_or_else(|| reg(p, size, family)), is_tiled)
+    (tiled.unwrap_or_else(|| reg(p, size, config)), is_tiled)
 }
 
 /// Into how many slabs the sums of a kernel are to be cut, none of less than the 256 terms of ONNX Runtime's (its split-K configuration).
@@ -273,9 +292,9 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
     let p = &Product::of(sizes)?;
     let shader = sizes.0.core.shader;
     let family = config.family;
-    let (Tiling { split, groups, tile_rows, quads, constants: own }, is_tiled) = tiling(p, config);
+    let (Tiling { split, groups, tile_rows, quads, is_shared, constants: own }, is_tiled) = tiling(p, config);
     // Software adapters take their time to compile, and hold values in registers between branches only.
-    let is_unrolled = p.tall && (family == Family::Hardware || p.work() >= LARGE);
+    let is_unrolled = p.tall && (family == Family::Hardware || p.work() >= LARGE && !is_shared);
     // A long store expression is compiled once and run in a loop; a software adapter takes longer to compile any than to run it.
     let unroll = family == Family::Hardware && kernel.store.program.instrs.len() as u32 * tile_rows * quads * 4 <= 256;
     let mut constants = sizes.all();
@@ -291,7 +310,6 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
         ("B_ROW", p.b_row),
         ("TALL", u32::from(p.tall)),
         ("A_TOTAL", u32::from(p.total)),
-        ("DEPTH_TAIL", p.depth % 4),
         ("QUADS", quads),
         ("TALL_EDGE", u32::from(p.tall && !p.total)),
         ("K_LOOPS", if is_unrolled && !p.fours { 2 } else { 1 }),
@@ -317,8 +335,8 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
             constants.push((name, value));
         }
     }
-    let a = Width::Four { aligned: if p.tall { p.a_unit } else { p.depth }.is_multiple_of(4) };
-    let b = Width::Four { aligned: if p.tb { p.depth } else { p.cols }.is_multiple_of(4) };
+    let a = Width::Four { aligned: if p.tall { p.a_unit } else { p.depth }.is_multiple_of(4) && !is_shared };
+    let b = Width::Four { aligned: if p.tb { p.depth } else { p.cols }.is_multiple_of(4) && !(is_shared && p.tb) };
     let is_based = shader != "conv_transpose2d";
     // Weight gradients of convolutions are stored where their taps belong.
     let is_wide =
