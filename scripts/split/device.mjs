@@ -31,20 +31,25 @@ class Canvas {
   }
 }
 
-function adapter(isFallbackAdapter) {
-  const info = { ...INFO, isFallbackAdapter };
-  const common = { features: new Set(), limits: LIMITS, info, adapterInfo: info };
-  const queue = pliant({ onSubmittedWorkDone: settled, submit: () => {}, writeBuffer: () => {} });
-  const requestDevice = async () => pliant({ ...common, queue, lost: never, createBuffer: buffer, popErrorScope: settled });
-  return pliant({ ...common, requestDevice });
+class Adapter {
+  async requestDevice() {
+    const { features, limits, info, adapterInfo } = this;
+    const queue = pliant({ onSubmittedWorkDone: settled, submit: () => {}, writeBuffer: () => {} });
+    return pliant({ features, limits, info, adapterInfo, queue, lost: never, createBuffer: buffer, popErrorScope: settled });
+  }
 }
 
-/** Puts such a device within reach: `"hardware"`, `"software"`, or none at all; what it gives back undoes it. */
+function adapter(isFallbackAdapter, features) {
+  const info = { ...INFO, isFallbackAdapter };
+  return pliant(Object.assign(new Adapter(), { features: new Set(features), limits: LIMITS, info, adapterInfo: info }));
+}
+
+/** Puts such a device within reach: `"hardware"`, `"software"`, `"quads"` (software with subgroups) or none at all; what it gives back undoes it. */
 export function device(kind) {
-  const names = ["navigator", "GPUValidationError", "GPUOutOfMemoryError", "OffscreenCanvas", "WorkerGlobalScope", "Window"];
+  const names = ["navigator", "GPUValidationError", "GPUOutOfMemoryError", "OffscreenCanvas", "WorkerGlobalScope", "Window", "GPUAdapter"];
   const before = names.map((name) => Object.getOwnPropertyDescriptor(globalThis, name));
-  const gpu = pliant({ requestAdapter: async () => adapter(kind === "software") });
-  const values = [kind ? { gpu } : {}, class {}, class {}, Canvas, class {}, undefined];
+  const gpu = pliant({ requestAdapter: async () => adapter(kind !== "hardware", kind === "quads" ? ["subgroups"] : []) });
+  const values = [kind ? { gpu } : {}, class {}, class {}, Canvas, class {}, undefined, Adapter];
   names.forEach((name, i) => Object.defineProperty(globalThis, name, { value: values[i], configurable: true, writable: true }));
   return () => names.forEach((name, i) => (before[i] ? Object.defineProperty(globalThis, name, before[i]) : delete globalThis[name]));
 }

@@ -51,7 +51,7 @@ export async function homes(glue, core) {
   const byCpu = marks();
   performance.now = () => (ms += 1 / ++calls);
   await useAll(glue, SIZES, "webgpu", device("hardware"));
-  for (const kind of ["hardware", "software"])
+  for (const kind of ["hardware", "software", "quads"])
     for (const backend of ["webgpu", "auto"]) for (const layout of [undefined, "reg-8x8"]) await useAll(glue, MODELS, backend, device(kind), layout);
   performance.now = now;
   return marks().map((isEntered, k) => (byCpu[k] ? FIRST : isEntered ? GPU : REST));
