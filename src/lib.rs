@@ -15,7 +15,7 @@
 //! | 8 | `api`: the message-shaped JavaScript surface |
 //! | – | `io`: bytes in, checked arrays out |
 //!
-//! Floors 0 to 4 are a crate of their own, `base`, and so are `rng` and `backend/cpu`: these two are compiled for speed, the others for size.
+//! Floors 0 to 4 are a crate of their own, `base`, which is compiled for size; so are `rng` and `backend/cpu`, which compute: for speed, as all else.
 
 pub use reparam_base::{autodiff, error, expr, fields, graph, nn, ops, plan, rng, shape, sorted};
 

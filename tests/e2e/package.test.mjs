@@ -9,7 +9,7 @@ import { openPage } from "./browser.mjs";
 import { useLab } from "./lab.mjs";
 import { serve } from "./server.mjs";
 
-const BUDGET_BYTES = 207_000; // what a page loads for a plain model, gzipped: a ceiling of today, more than what is wanted
+const BUDGET_BYTES = 212_000; // what a page loads for a plain model, gzipped: a ceiling of today, more than what is wanted
 
 const lab = useLab();
 const dist = (name) => readFileSync(join(lab.package.home, "dist", name));
