@@ -111,8 +111,7 @@ impl Session {
         let labels = given_labels(&fields, n, condition)?;
         let guidance = guidance(&fields, condition)?;
         let words = rng::seed_words(seed);
-        let width = self.model.options.input.shape().size();
-        fits(n as u64 * width as u64 * size_of::<f32>() as u64)?; // what is given out, before anything is drawn
+        self.has_room_for(n)?; // before anything is drawn
         let count = n as u64 * self.model.options.latent.prior_noise() as u64;
         let mut noise: Vec<f32> = reserved(count)?;
         let draw = |i: u32| {
@@ -235,6 +234,11 @@ impl Session {
             }
         }
         Ok(outputs)
+    }
+
+    /// Refuses so many examples to give out as there is no memory for.
+    pub(super) fn has_room_for(&self, n: usize) -> Result<()> {
+        fits(n as u64 * self.model.options.input.shape().size() as u64 * size_of::<f32>() as u64)
     }
 
     /// Appends the first rows of an output of a plan for `size` of them.

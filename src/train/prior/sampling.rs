@@ -1,7 +1,7 @@
 //! Draws from a learnt prior: codes place by place from what the network keeps (`vae::prior::cached`), on the host whatever the backend is, then the
 //! decoder. A grid of which some codes are known is completed likewise: what is known stays, the rest is drawn in raster order.
 
-use crate::error::{Error, Result, fits, reserved};
+use crate::error::{Error, Result, reserved};
 use crate::expr::Env;
 use crate::fields::{Default, Fields, Parameter};
 use crate::rng;
@@ -122,8 +122,7 @@ impl Session {
         };
         let flat = self.read_state(STATE).await?;
         let (places, words) = (prior.grid.places(), rng::seed_words(seed));
-        let width = self.model.options.input.shape().size();
-        fits(n as u64 * width as u64 * size_of::<f32>() as u64)?; // what is given out, before anything is drawn
+        self.has_room_for(n)?; // before anything is drawn
         let mut codes = reserved(n as u64 * places as u64)?;
         for start in (0..n).step_by(SIDE_BY_SIDE) {
             let rows = SIDE_BY_SIDE.min(n - start);
