@@ -12,9 +12,12 @@
 //! A step of a block loads a number of a and uses it for both halves of a row before the next: LLVM 21 would rather load all six first,
 //! which halves the speed of 6×8, and is told to keep the order of the source (`-pre-RA-sched=source` in `.cargo/config.toml`).
 
+pub mod sparse;
+
 use std::ops::Range;
 
 use super::register::F32x4;
+use sparse::Terms;
 
 /// Columns of a block.
 pub const NR: usize = 8;
@@ -238,7 +241,13 @@ pub fn warm_up() {
     let from: Vec<usize> = (0..ROWS).map(|r| r * DEPTH).collect();
     let to: Vec<usize> = (0..ROWS).map(|r| r * NR).collect();
     let rows = Rows { data: &source, bases: &from, segments: 1, length: DEPTH, stride: 0 };
+    let mut terms = Terms::default();
+    let thin: Vec<f32> = (0..ROWS * DEPTH).map(|i| f32::from(i % 4 == 0)).collect();
+    let (wide, mut sums) = (vec![0.0; DEPTH * sparse::WIDTH], vec![0.0; ROWS * sparse::WIDTH]);
     for _ in 0..8 {
+        terms.of_columns(&thin, ROWS, 0..ROWS, sparse::WIDTH);
+        terms.of_rows(&thin, DEPTH, sparse::WIDTH);
+        terms.product(&wide, sparse::WIDTH, &mut sums);
         let mut c = Output { data: &mut data, bases: &to, columns: NR, accumulate: false };
         rows_by_panels(&rows, &b, &mut c);
         for height in [Height::Four, Height::Six] {

@@ -94,6 +94,7 @@ struct Work {
     tile: Vec<f32>,
     from: Vec<usize>,
     to: Vec<usize>,
+    terms: gemm::sparse::Terms,
 }
 
 /// One run of a core.

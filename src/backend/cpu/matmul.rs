@@ -2,7 +2,7 @@
 //! With ONES = 1 (and TA) a is (k, m − 1), its last column being all ones and not stored.
 
 use super::Job;
-use super::gemm::{NR, Output, Panels, Rows, panels_by_panels, panels_size, rows_by_panels};
+use super::gemm::{NR, Output, Panels, Rows, panels_by_panels, panels_size, rows_by_panels, sparse};
 use super::tape::room;
 
 /// The depth of a pass: a panel of b is 25 kB, within an L1 cache.
@@ -13,6 +13,8 @@ const PART: usize = 128 * 1024;
 const TILE: usize = 256 * 1024;
 /// b is packed once for all parts of a if it has no more elements than this: 16 MB.
 const KEPT: usize = 4 * 1024 * 1024;
+/// Elements of a part of a among which those that are not zero are looked for: they take 4 MB at most.
+const SEARCHED: usize = 1024 * 1024;
 /// Columns of b that are packed at a time, so that a few cache lines of a row are read together.
 const COLUMNS: usize = 8 * NR;
 /// Up to this many columns, packing a costs more than it gains.
@@ -60,6 +62,8 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
     let rows = m.div_ceil(m.div_ceil(rows));
     let columns_kept = n.next_multiple_of(NR);
     let is_kept = rows < m && k * columns_kept <= KEPT;
+    let mut is_packed = false;
+    let may_be_sparse = !tb && n >= sparse::WIDTH && rows * k <= SEARCHED;
     let mut written = target.map(|(cell, start)| (start, job.memory.take(cell)));
     for m0 in (0..m).step_by(rows) {
         let rows = rows.min(m - m0);
@@ -76,10 +80,15 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
             job.loads[0].slice(job.env, job.memory, (i * m + m0) * k, rows * k, &mut work.a)
         };
         let b = job.loads[1].fetched(job.memory, i * k * n, k * n, &work.b);
+        let terms = &mut work.terms;
+        let is_sparse = may_be_sparse && if ta { terms.of_columns(a, m, m0..m0 + rows, n) } else { terms.of_rows(a, k, n) };
+        if is_sparse {
+            terms.product(b, n, tile);
+        }
         work.from.clear();
         work.from.extend((0..rows).map(|r| r * k));
         let in_place = !ta && n <= NARROW;
-        for k0 in (0..k).step_by(depth) {
+        for k0 in (0..k).step_by(depth).filter(|_| !is_sparse) {
             let depth = depth.min(k - k0);
             let packed = room(&mut work.image, work.height.panels_size(depth, rows));
             for (height, part) in work.height.parts(rows).filter(|_| !in_place) {
@@ -95,7 +104,7 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
                 let size = panels_size(depth, columns, NR);
                 let (all, at) = if is_kept { (k * columns_kept, k0 * columns_kept + n0 * depth) } else { (size, 0) };
                 let panels = &mut room(&mut work.panels, all)[at..][..size];
-                if is_kept && m0 > 0 {
+                if is_kept && is_packed {
                     // They are there.
                 } else if tb {
                     Panels::new(panels, NR, depth).pack_columns(0, depth, columns, &b[n0 * k + k0..], k);
@@ -111,6 +120,7 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
                 }
             }
         }
+        is_packed |= !is_sparse;
         if target.is_none() {
             job.store.write(job.env, job.memory, first, tile);
         }
@@ -176,9 +186,12 @@ mod tests {
             [1, 260, 40, 1025],
             [1, 150, 2000, 2],
         ];
-        for [batch, m, n, k] in sizes {
+        for ([batch, m, n, k], is_thin) in sizes.into_iter().flat_map(|sizes| [(sizes, false), (sizes, true)]) {
             for [ta, tb] in [[0, 0], [0, 1], [1, 0], [1, 1]] {
-                let (a, b) = (values(batch * m * k, 1), values(batch * k * n, 2));
+                let (mut a, b) = (values(batch * m * k, 1), values(batch * k * n, 2));
+                if is_thin {
+                    a.iter_mut().enumerate().filter(|(i, _)| i % 5 > 1).for_each(|(_, x)| *x = 0.0);
+                }
                 let consts = [batch, m, n, k, ta, tb, 0].map(|x| x as u32);
                 let consts: Vec<_> = ["BATCH", "M", "N", "K", "TA", "TB", "ONES"].into_iter().zip(consts).collect();
                 check_core("matmul", &consts, &[&a, &b], batch * m * n, |inputs| {
