@@ -30,5 +30,5 @@ export async function openLab(headers = {}) {
     return true;
   };
   const context = () => browser.newContext();
-  return { url: server.url, home: packed.home, version: browser.version(), revive, context, open: (path) => openPage(browser, server.url + path), close };
+  return { url: server.url, folder: packed.folder, home: packed.home, version: browser.version(), revive, context, open: (path) => openPage(browser, server.url + path), close };
 }

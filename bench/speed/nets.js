@@ -69,12 +69,14 @@ export function bytes(net) {
 export const productFlops = (n) => 2 * n ** 3;
 export const productBytes = (n) => 12 * n ** 2;
 
-/** `n` rows of grey values that are the same everywhere: (n · side²) bytes. */
-export function pixels(n, side) {
-  const values = new Uint8Array(n * side ** 2);
-  for (let i = 0, state = 1; i < values.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    values[i] = state >>> 24;
-  }
-  return values;
+/** How many pictures there are to train on. */
+export const ROWS = 1024;
+/** Where those of a side are served. */
+export const picturesFile = (side) => `pictures/${side}.bin`;
+
+/** The first `n` of them: (n · side²) bytes. */
+export async function pictures(n, side) {
+  const response = await fetch(`/${picturesFile(side)}`);
+  if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer(), 0, n * side ** 2);
 }

@@ -4,7 +4,7 @@
  *   npm ci --prefix bench && npm run build && node bench/speed/run.mjs
  *       [--parts roofline,loads,steps,products,sweep,endurance] [--only "reparam cpu;tfjs wasm"] [--nets mlp,dsprites,keras]
  *       [--sizes 256,512,1024] [--batches 32,64,128,256,512,1024] [--widths 100,200,400,800,1600] [--endure 10000] [--loads 3]
- *       [--rounds 5] [--slice 1.5] [--share 30] [--limit 120] [--full-batch] [--isolated] [--out bench/results/speed]
+ *       [--rounds 5] [--slice 1.5] [--share 30] [--limit 120] [--full-batch] [--noise] [--isolated] [--out bench/results/speed]
  *
  * Parts: the limits of the machine, by kernels written by hand (multiply-add and copy); page load to first step; training steps and decoding
  * of `--nets`; products of square matrices of `--sizes`, beside the best kernel written by hand; the MLP's step over `--batches` and
@@ -12,7 +12,8 @@
  *
  * A round gives each subject in turn `--slice` seconds of steps, at least one; a subject is in as many rounds as fit `--share` seconds, at
  * least one, and is given up after `--limit` seconds without an answer. Subjects that need most of a minute for a step are run at an eighth
- * of the batch and their time multiplied (the table says so), unless --full-batch. Peers keep their one batch on the device; ours gathers
+ * of the batch and their time multiplied (the table says so), unless --full-batch. All train on the same pictures, digits of MNIST and sprites of
+ * 64 pixels a side, or on noise with --noise: ours skips what is zero in products on the CPU. Peers keep their one batch on the device; ours gathers
  * its own from the data set each step. Everything runs on one thread but PyTorch where it says two; --isolated serves the pages with the
  * headers under which tfjs and jax-js start threads. $PYTHON, or python3, runs PyTorch.
  *
@@ -28,6 +29,7 @@ import { buildPeers, downloads } from "../build.mjs";
 import { openLab } from "../lab.mjs";
 import { endurance } from "./endurance.mjs";
 import { loadTimes } from "./loads.mjs";
+import { writePictures } from "./pictures.mjs";
 import { plot } from "./plot.mjs";
 import { products } from "./products.mjs";
 import { roofline } from "./roofline.mjs";
@@ -73,9 +75,10 @@ await main(async () => {
   const given = settings(PARTS);
   await buildPeers();
   const lab = await openLab(given.isolated ? ISOLATED : {});
+  await writePictures(lab.folder, given);
   const out = resolve(given.out);
   mkdirSync(dirname(out), { recursive: true });
-  const about = { date: new Date().toISOString().slice(0, 10), browser: `Chromium ${lab.version}`, cpu: cpus()[0].model, threads: cpus().length, rounds: given.rounds, isolated: given.isolated };
+  const about = { date: new Date().toISOString().slice(0, 10), browser: `Chromium ${lab.version}`, cpu: cpus()[0].model, threads: cpus().length, rounds: given.rounds, noise: given.noise, isolated: given.isolated };
   const report = { ...about, downloads: downloads(lab.home), notes: [] };
   const write = () => {
     Object.assign(report, abouts(report));

@@ -27,6 +27,7 @@ export function settings(parts) {
       loads: text("3"),
       out: text(join(BENCH, "results/speed")),
       "full-batch": flag,
+      noise: flag,
       isolated: flag,
     },
   });
@@ -48,6 +49,7 @@ export function settings(parts) {
     ...Object.fromEntries(["sizes", "batches", "widths"].map((name) => [name, numbers(name)])),
     ...Object.fromEntries(["rounds", "slice", "share", "limit", "loads", "endure"].map((name) => [name, number(name)])),
     full_batch: values["full-batch"],
+    noise: values.noise,
     isolated: values.isolated,
     out: values.out,
   };

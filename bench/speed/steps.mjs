@@ -1,6 +1,7 @@
 /** Training steps of ours and of the peers on one net, and decoding. */
+import { join } from "node:path";
 import { say } from "../../scripts/run.mjs";
-import { NETS } from "./nets.js";
+import { NETS, picturesFile } from "./nets.js";
 import { interleave, prepare } from "./rounds.mjs";
 import { SUBJECTS, openPage, openTorch, within } from "./subjects.mjs";
 
@@ -23,7 +24,7 @@ export async function time(lab, key, settings) {
     const scale = subject.eighth?.includes(key) && !settings.full_batch ? EIGHTH : 1;
     const net = { ...NETS[key], batch: NETS[key].batch / scale };
     try {
-      const ready = await prepare(() => (subject.library ? openPage(lab, subject, net) : openTorch(subject, net)), settings);
+      const ready = await prepare(() => (subject.library ? openPage(lab, subject, net) : openTorch(subject, net, join(lab.folder, picturesFile(net.side)))), settings);
       subjects.push({ name, scale, ...ready });
       console.log(`${name}: about ${(ready.ms * scale).toFixed(1)} ms a step`);
     } catch (error) {

@@ -53,14 +53,14 @@ export async function openPage(lab, { library, backend, mended, cores }, net, { 
 }
 
 /** A process that answers `steps` like a page does. */
-export async function openTorch({ threads }, net) {
+export async function openTorch({ threads }, net, pictures) {
   const child = spawn(process.env.PYTHON ?? "python3", [join(BENCH, "speed/torch_step.py"), String(threads)], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const ended = new Promise((_, reject) => child.on("error", reject).on("exit", (code) => reject(new Failure(`torch_step.py ended with ${code}: give a Python with bench/requirements.txt as PYTHON=…`))));
   ended.catch(() => {});
   const answer = async () => JSON.parse((await Promise.race([lines.next(), ended])).value);
   const { side, latent, batch } = net;
-  child.stdin.write(`${JSON.stringify({ layers: layers(net), side, latent, batch })}\n`);
+  child.stdin.write(`${JSON.stringify({ layers: layers(net), side, latent, batch, pictures })}\n`);
   const about = await answer();
   const call = async (name, n) => {
     if (name === "about") return about;

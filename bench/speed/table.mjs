@@ -18,7 +18,7 @@ const limitOf = (limits, name) => limits[name.includes("webgpu") ? "webgpu" : SU
 export function markdown(report) {
   const { adapter, browser, cpu, threads, rounds, torch, notes } = report;
   const lines = [
-    `WebGPU adapter: ${adapter ?? "not asked for"}${report.is_fallback ? ", a CPU" : ""}; ${browser}; ${cpu}, ${threads} threads;${torch ? ` PyTorch ${torch};` : ""} medians of at most ${rounds} interleaved rounds, in brackets their range.`,
+    `WebGPU adapter: ${adapter ?? "not asked for"}${report.is_fallback ? ", a CPU" : ""}; ${browser}; ${cpu}, ${threads} threads;${torch ? ` PyTorch ${torch};` : ""} trained on ${report.noise ? "noise" : "digits and sprites"}; medians of at most ${rounds} interleaved rounds, in brackets their range.`,
   ];
   const { roofline: limits = {}, steps = {}, loads = {}, downloads, products = {}, sweep = {}, endurance = {} } = report;
   lines.push(...limitRows(limits));

@@ -2,7 +2,8 @@
 
     python bench/speed/torch_step.py THREADS < requests
 
-The first line is JSON: {"layers": …, "side", "latent", "batch"}, as nets.js describes a net; each further line is a number of steps, and the
+The first line is JSON: {"layers": …, "side", "latent", "batch", "pictures"}, as nets.js
+describes a net, and a file of bytes; each further line is a number of steps, and the
 answer to it, also a line of JSON, the milliseconds a step. Same nets and loss as the others: ReLU, Bernoulli, -ELBO, Adam 1e-3.
 """
 
@@ -45,7 +46,9 @@ def main():
     encoder, decoder, volume = net["layers"]["encoder"], net["layers"]["decoder"], net["layers"].get("volume")
     params = [parameters(layer) for layer in encoder + decoder]
     optimiser = torch.optim.Adam([p for pair in params for p in pair], lr=1e-3, fused=True)
-    x = torch.rand(net["batch"], net["side"] ** 2)
+    with open(net["pictures"], "rb") as file:
+        x = torch.frombuffer(bytearray(file.read(net["batch"] * net["side"] ** 2)), dtype=torch.uint8)
+    x = x.reshape(net["batch"], -1) / 255
 
     def step():
         mean, logvar = run(encoder, params[: len(encoder)], x).chunk(2, -1)

@@ -1,7 +1,7 @@
 /** jax-js: the whole step, Adam and noise included, in one `jit`. Channels first, as its convolution wants. */
 import { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy as np, random, tree, valueAndGrad } from "@jax-js/jax";
 import { matrix } from "../hand/matrices.js";
-import { layers, pixels } from "../nets.js";
+import { layers, pictures } from "../nets.js";
 
 const [BETA1, BETA2, EPSILON, RATE] = [0.9, 0.999, 1e-8, 1e-3];
 
@@ -21,7 +21,7 @@ export async function open(net, { backend, batch }) {
   let params = all.map((l, i) => ({ w: draw(shapes[i], i), b: np.zeros([l.out]) }));
   let [m, v] = [zeros(), zeros()];
   let t = 0;
-  const x = np.array(Float32Array.from(pixels(batch, net.side), (byte) => byte / 255)).reshape([batch, net.side ** 2]);
+  const x = np.array(Float32Array.from(await pictures(batch, net.side), (byte) => byte / 255)).reshape([batch, net.side ** 2]);
 
   /** Takes h and the weights, of which `own` are this list's. */
   function run(list, own, h) {

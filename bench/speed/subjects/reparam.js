@@ -1,12 +1,11 @@
 /** Ours, from the package as it is published, in its worker unless told otherwise. */
 import { Vae } from "reparam";
 import { matrix } from "../hand/matrices.js";
-import { pixels } from "../nets.js";
-
-const ROWS = 1024;
+import { ROWS, pictures } from "../nets.js";
 
 export async function open(net, { backend, batch, cores = 1, worker = true }) {
   const { side, latent, encoder, decoder } = net;
+  const values = pictures(ROWS, side);
   const vae = await Vae.create({
     input: { kind: "image", height: side, width: side, channels: 1 },
     ...{ encoder, ...(decoder && { decoder }) },
@@ -16,7 +15,7 @@ export async function open(net, { backend, batch, cores = 1, worker = true }) {
     cores,
     worker,
   });
-  const data = { values: pixels(ROWS, side), shape: [ROWS, side, side, 1] };
+  const data = { values: await values, shape: [ROWS, side, side, 1] };
 
   /** Milliseconds a step over `n` steps; what comes before the first figures arrive, the building of the plan, is not counted. */
   async function steps(n) {

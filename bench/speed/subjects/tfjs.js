@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import { matrix } from "../hand/matrices.js";
-import { layers, pixels } from "../nets.js";
+import { layers, pictures } from "../nets.js";
 
 async function start(backend) {
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs: no backend ${backend}`);
@@ -19,7 +19,7 @@ export async function open(net, { backend, batch }) {
   };
   const params = new Map([...encoder, ...decoder].map((l) => [l, variable(l)]));
   const optimizer = tf.train.adam(1e-3);
-  const x = tf.tensor(Float32Array.from(pixels(batch, net.side), (byte) => byte / 255), [batch, net.side ** 2]);
+  const x = tf.tensor(Float32Array.from(await pictures(batch, net.side), (byte) => byte / 255), [batch, net.side ** 2]);
 
   function run(list, h) {
     for (const [i, l] of list.entries()) {
