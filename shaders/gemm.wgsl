@@ -13,7 +13,8 @@
 //
 // `load_a` may be of rows that an index chooses: `base_a(i)` is where element i of A, the first of a run of neighbours, stands for it.
 //
-// With ONES the last row of A is not stored and all ones, so that the last row of C is the sum of B's rows.
+// With ONES the last row of A is not stored and all ones, so that the last row of C is the sum of B's rows: it takes its place where
+// results are stored in a loop (ONES_LOOPED), or before (ONES_UNROLLED). Without MANY_TAPS there is one tap, without MANY_LINES one line.
 // With SUMS the product SUM_Z is no product: its column 0 (SUM_A) or its row 0 (SUM_B) is the sum of all rows of A, or B, as they are stored:
 // SUM_LINES × SUM_WIDTH of them, each of SUM_ROW neighbours.
 //
@@ -168,7 +169,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
   // No line is left for it.
   for (var line = select(slab * SLAB + at.z, LINES, product == SUM_Z); line < min(LINES, (slab + 1u) * SLAB); line += SPLIT) {
 #else
+#if MANY_LINES
   for (var line = slab * SLAB + at.z; line < min(LINES, (slab + 1u) * SLAB); line += SPLIT) {
+#else
+  {
+    const line = 0u;
+#end
 #end
     let run = span(product, line);
     let a = run.x;
@@ -202,7 +208,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
     }
 #end
   }
-#if ONES
+#if ONES_UNROLLED
 #for p in ROW_QUADS
 #for s in ROW_SUB
 #for q in QUADS
@@ -217,8 +223,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
   let r$p$s = a_row(z, min(row0 + $pu * 4u + $su + lane, ROWS - 1u));
 #end
 #end
+#if MANY_TAPS
   let end = taps(z);
   for (var i = 0u; i < end; i++) {
+#else
+  {
+    const i = 0u;
+#end
     let tap = tap_at(z, i);
     let b = b_tap(z, tap);
 #for p in ROW_QUADS
@@ -367,8 +378,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
     emit_pair(z, row0 + t, col0, results[2u * t], results[2u * t + 1u]);
   }
 #else
+#if ONES_LOOPED
+  var ones: array<Part, QUADS>;
+#for q in QUADS
+  ones[$q] = ones$q;
+#end
+#end
   for (var t = 0u; t < TILE_QUADS; t++) {
-    emit_part(z, row0 + t / QUADS, col0 + t % QUADS * 4u, results[t]);
+#if ONES_LOOPED
+    let part = select(results[t], ones[t % QUADS], row0 + t / QUADS == ROWS - 1u);
+#else
+    let part = results[t];
+#end
+    emit_part(z, row0 + t / QUADS, col0 + t % QUADS * 4u, part);
   }
 #end
 #end

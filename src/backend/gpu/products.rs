@@ -322,6 +322,9 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
         ("COL_EDGE", p.cols % 4),
         ("UNROLL_STORE", u32::from(unroll && split == 1)),
         ("MANY_SLABS", u32::from(p.slabs > 1)),
+        // A loop that has one turn takes a software adapter a fifth of the time to compile the kernel.
+        ("MANY_TAPS", u32::from(p.taps > 1 || shader == "conv_transpose2d")),
+        ("MANY_LINES", u32::from(p.lines.is_some_and(|lines| lines > 1) || split * p.slabs > 1)),
         ("PRODUCTS", p.outer / p.slabs),
         ("SUMS", u32::from(p.sum.is_some())),
         ("SUM_A", u32::from(p.sum.is_some_and(|sum| sum.is_of_a))),
@@ -330,6 +333,9 @@ pub fn layout(sizes: &Sizes, kernel: &Kernel, config: Config) -> Option<Layout> 
     if let Some(sum) = p.sum {
         constants.extend([("SUM_Z", sum.z), ("SUM_LINES", sum.lines), ("SUM_WIDTH", sum.width), ("SUM_ROW", sum.row)]);
     }
+    let has_ones = sizes.0.core.consts.contains(&("ONES", 1));
+    let is_looped = !unroll && split == 1;
+    constants.extend([("ONES_LOOPED", u32::from(has_ones && is_looped)), ("ONES_UNROLLED", u32::from(has_ones && !is_looped))]);
     for (name, value) in [("ONES", 0), (HALVES, 0), ("TB", u32::from(p.tb))] {
         if !constants.iter().any(|(known, _)| *known == name) {
             constants.push((name, value));
