@@ -181,8 +181,10 @@ impl Session {
         }
         let (graph, readout) = programs::training(model, &data.resident(), MAX_STEPS, size, adam)?;
         let plan = self.backend.build(Plan::compile_storing(&graph, self.activations)?).await?;
-        write_data(&mut self.backend, data)?;
-        self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&vec![0u32; MAX_STEPS * size]))?;
+        let order = vec![0u32; MAX_STEPS * size];
+        let written = write_data(&mut self.backend, data)
+            .and_then(|()| self.backend.write(&Role::Input(ORDER.into()), bytemuck::cast_slice(&order)));
+        written.inspect_err(|_| self.backend.drop_plan(&plan))?;
         let plan = self.settle(plan).await?;
         let replayed = self.backend.replayed(&plan);
         self.training_plan = Some((replayed.kernels.len(), replayed.to_string()));
