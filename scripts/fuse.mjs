@@ -50,6 +50,11 @@ export function fuse(text) {
   return { text: parts.join("") + text.slice(from), n };
 }
 
+/** A constant that is added to the address of a number becomes the offset of its load, as wasm-opt has it become of other loads. */
+export function offset(text) {
+  return text.replace(/\(v128\.load32_splat\s+\(i32\.add\s+(\(local\.get \$\w+\s*\))\s+\(i32\.const (\d+)\s*\)\s*\)/g, "(v128.load32_splat offset=$2 $1");
+}
+
 /** Writes the file `relaxed` from the file `plain`, which has the names of its functions. */
 export function writeFused(plain, relaxed) {
   const tool = (name, ...args) => run(process.execPath, [join(ROOT, "node_modules/binaryen/bin", name), ...args]);
@@ -59,7 +64,7 @@ export function writeFused(plain, relaxed) {
   const functions = readFileSync(wat, "utf8").split(/^(?= \()/m); // one a module's field
   const fused = functions.map((field) => {
     if (!NAME.test(field)) return field;
-    const result = fuse(field);
+    const result = fuse(offset(field));
     n += result.n;
     return result.text;
   });
