@@ -1,6 +1,7 @@
 /** `npm run build`: the publishable package in dist/. Parts: wasm (build/wasm), lib (dist), site (build/site). */
 import { createHash } from "node:crypto";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -10,10 +11,11 @@ import { Failure, ROOT, isMain, main, output, run, say } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
 const path = (...parts) => join(ROOT, ...parts);
+const TARGET = "wasm32-unknown-unknown";
 /** The core whole, and in the parts that a page loads: each of the first two files has a twin with relaxed SIMD. */
 const WASM = "reparam_bg.wasm";
 const FIRST = "reparam_first.wasm";
-const OTHERS = ["reparam_gpu.wasm", "reparam_rest.wasm"];
+const OTHERS = ["conv", "more", "gpu", "rest"].map((part) => `reparam_${part}.wasm`);
 const RELAXED = { [WASM]: "reparam_relaxed_bg.wasm", [FIRST]: "reparam_first_relaxed.wasm" };
 /** Those with an address of their own among the exports of package.json. */
 const WHOLE = [WASM, RELAXED[WASM]];
@@ -24,9 +26,9 @@ const ENTRIES = ["index", "core", "worker", "sprites", "latents/index", "measure
 export async function buildWasm() {
   say("compiling the core to WebAssembly");
   // With its relocations the linker tells which code names which constant: that is how they are shared out among the parts.
-  run("cargo", ["rustc", "--locked", "--lib", "--release", "--target", "wasm32-unknown-unknown", "--", "-C", "link-arg=--emit-relocs"]);
+  run("cargo", ["rustc", "--locked", "--lib", "--release", "--target", TARGET, "--config", nameless(), "--", "-C", "link-arg=--emit-relocs"]);
   const { target_directory } = JSON.parse(output("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"]));
-  const compiled = join(target_directory, "wasm32-unknown-unknown/release/reparam.wasm");
+  const compiled = join(target_directory, TARGET, "release/reparam.wasm");
   const mark = path("build/wasm/source.sha256");
   const tools = ["", "split/"].flatMap((folder) => readdirSync(path("tools/src", folder)).filter((name) => name.endsWith(".rs")).map((name) => `tools/src/${folder}${name}`));
   const means = ["Cargo.lock", ...tools, "scripts/build.mjs", "scripts/fuse.mjs", "scripts/split/device.mjs", "scripts/split/plain.mjs"];
@@ -47,14 +49,28 @@ export async function buildWasm() {
   writeFileSync(places, await homes(await import(pathToFileURL(file("reparam.js"))), readFileSync(marked)));
   tool("split", file(WASM), compiled, places, ...[FIRST, ...OTHERS].map(file));
   optimise(WASM);
-  // Code in one piece packs worse, and so do constants in more pieces than they were shared out in.
-  for (const name of [FIRST, ...OTHERS]) optimise(name, "--one-caller-inline-max-function-size=0", "--skip-pass=memory-packing");
+  // Code in one piece packs worse, and so do constants in more pieces than they were shared out in, and what tells how addresses are aligned.
+  const packed = ["--one-caller-inline-max-function-size=0", "--skip-pass=memory-packing", "--dealign"];
+  for (const name of [FIRST, ...OTHERS]) {
+    optimise(name, ...packed);
+    tool("order", file(name), file(name));
+    wasmOpt("--debuginfo", "--reorder-functions-by-name", file(name), "-o", file(name));
+  }
   for (const name of [WASM, FIRST, ...OTHERS]) {
     if (name in RELAXED) writeFused(file(name), file(RELAXED[name]));
     wasmOpt("--strip-debug", "--strip-producers", file(name), "-o", file(name));
   }
   for (const made of [marked, places]) rmSync(made);
   writeFileSync(mark, source);
+}
+
+/** Has the compiler leave out of the core where this machine keeps what it is made of. */
+function nameless() {
+  const cargo = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
+  const places = [join(cargo, "registry/src"), cargo, output("rustc", ["--print", "sysroot"]).trim(), ROOT.replace(/[\\/]$/, "")];
+  // Of several that fit the last is taken.
+  const flags = places.reverse().map((place) => `--remap-path-prefix=${place}=`);
+  return `target.${TARGET}.rustflags=${JSON.stringify(flags)}`;
 }
 
 /** www/lib and build/wasm → dist: one module an entry, what they share in modules beside them, and every type. */

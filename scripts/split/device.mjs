@@ -44,11 +44,11 @@ function adapter(isFallbackAdapter, features) {
   return pliant(Object.assign(new Adapter(), { features: new Set(features), limits: LIMITS, info, adapterInfo: info }));
 }
 
-/** Puts such a device within reach: `"hardware"`, `"software"`, `"quads"` (software with subgroups) or none at all; what it gives back undoes it. */
+/** Puts such a device within reach: `"hardware"`, `"software"`, `"quads"` (software with subgroups), `"absent"` (WebGPU without an adapter) or none at all; what it gives back undoes it. */
 export function device(kind) {
   const names = ["navigator", "GPUValidationError", "GPUOutOfMemoryError", "OffscreenCanvas", "WorkerGlobalScope", "Window", "GPUAdapter"];
   const before = names.map((name) => Object.getOwnPropertyDescriptor(globalThis, name));
-  const gpu = pliant({ requestAdapter: async () => adapter(kind !== "hardware", kind === "quads" ? ["subgroups"] : []) });
+  const gpu = pliant({ requestAdapter: async () => (kind === "absent" ? null : adapter(kind !== "hardware", kind === "quads" ? ["subgroups"] : [])) });
   const values = [kind ? { gpu } : {}, class {}, class {}, Canvas, class {}, undefined, Adapter];
   names.forEach((name, i) => Object.defineProperty(globalThis, name, { value: values[i], configurable: true, writable: true }));
   return () => names.forEach((name, i) => (before[i] ? Object.defineProperty(globalThis, name, before[i]) : delete globalThis[name]));

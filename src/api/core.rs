@@ -2,12 +2,14 @@
 //! is refused, not undefined.
 
 use std::cell::RefCell;
+use std::pin::Pin;
 use std::rc::Rc;
 
-use js_sys::{Float32Array, Object, Reflect, Uint8Array};
+use js_sys::{Float32Array, Object, Promise, Reflect, Uint8Array};
 use serde_json::Value;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
 use super::crew::{Helpers, Remote};
 use super::error::to_js as thrown;
@@ -138,42 +140,60 @@ impl Core {
     }
 }
 
+/// A promise of what `work` gives. Of one kind for all: each kind would come with code of its own.
+pub fn promise(work: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    let work: Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>> = Box::pin(work);
+    future_to_promise(work)
+}
+
 impl Core {
+    /// A promise of what `work` makes of the session, which it has to itself.
+    fn call(&self, work: impl AsyncFnOnce(&mut Session) -> Result<JsValue, JsValue> + 'static) -> Promise {
+        let core = Core { slot: self.slot.clone() };
+        promise(async move { work(core.take()?.session()).await })
+    }
+
     /// Begins a training, of the model or of the prior over its codes.
-    async fn start(&self, data: JsValue, options: JsValue, validation: JsValue, is_prior: bool) -> Result<(), JsValue> {
-        let mut taken = self.take()?;
-        let session = taken.session();
-        let given = Given::read("data", &data)?;
-        let data = given.check("data", session.model())?;
-        let options = to_json("", &options)?;
-        let held_out = Given::optional("validation", &validation)?;
-        let held_out = held_out.as_ref().map(|given| given.check("validation", session.model())).transpose()?;
-        let begun = match is_prior {
-            false => session.begin(&data, &options, held_out.as_ref()).await,
-            true => session.begin_prior(&data, &options, held_out.as_ref()).await,
-        };
-        begun.map_err(thrown)
+    fn start(&self, data: JsValue, options: JsValue, validation: JsValue, is_prior: bool) -> Promise {
+        self.call(async move |session| {
+            let given = Given::read("data", &data)?;
+            let data = given.check("data", session.model())?;
+            let options = to_json("", &options)?;
+            let held_out = Given::optional("validation", &validation)?;
+            let held_out = held_out.as_ref().map(|given| given.check("validation", session.model())).transpose()?;
+            let begun = match is_prior {
+                false => session.begin(&data, &options, held_out.as_ref()).await,
+                true => session.begin_prior(&data, &options, held_out.as_ref()).await,
+            };
+            begun.map(|()| JsValue::UNDEFINED).map_err(thrown)
+        })
     }
 }
 
 #[wasm_bindgen]
 impl Core {
     /// A model with fresh weights. Everything is checked before anything is allocated.
-    pub async fn create(options: JsValue) -> Result<Core, JsValue> {
-        let (options, Host { choice, tune, cores }) = split_host(to_json("", &options)?)?;
-        let options = Options::read(&options).map_err(thrown)?;
-        let session = Session::create(options, choice, clock).await.map_err(thrown)?;
-        Ok(Core::hold(session, tune, cores))
+    #[wasm_bindgen(unchecked_return_type = "Promise<Core>")]
+    pub fn create(options: JsValue) -> Promise {
+        promise(async move {
+            let (options, Host { choice, tune, cores }) = split_host(to_json("", &options)?)?;
+            let options = Options::read(&options).map_err(thrown)?;
+            let session = Session::create(options, choice, clock).await.map_err(thrown)?;
+            Ok(Core::hold(session, tune, cores).into())
+        })
     }
 
     /// The model of a file that `save` wrote.
-    pub async fn load(bytes: Uint8Array, options: JsValue) -> Result<Core, JsValue> {
-        has_room(bytes.length(), 1)?;
-        let bytes = bytes.to_vec();
-        let (rest, Host { choice, tune, cores }) = split_host(to_json("", &options)?)?;
-        Fields::read("", &rest, &[]).map_err(thrown)?;
-        let session = Session::load(&bytes, choice, clock).await.map_err(thrown)?;
-        Ok(Core::hold(session, tune, cores))
+    #[wasm_bindgen(unchecked_return_type = "Promise<Core>")]
+    pub fn load(bytes: Uint8Array, options: JsValue) -> Promise {
+        promise(async move {
+            has_room(bytes.length(), 1)?;
+            let bytes = bytes.to_vec();
+            let (rest, Host { choice, tune, cores }) = split_host(to_json("", &options)?)?;
+            Fields::read("", &rest, &[]).map_err(thrown)?;
+            let session = Session::load(&bytes, choice, clock).await.map_err(thrown)?;
+            Ok(Core::hold(session, tune, cores).into())
+        })
     }
 
     pub fn info(&self) -> Result<JsValue, JsValue> {
@@ -202,125 +222,133 @@ impl Core {
     }
 
     /// `data` and `validation`: `{ values, shape, labels? }`.
-    pub async fn begin(&self, data: JsValue, options: JsValue, validation: JsValue) -> Result<(), JsValue> {
-        self.start(data, options, validation, false).await
+    pub fn begin(&self, data: JsValue, options: JsValue, validation: JsValue) -> Promise {
+        self.start(data, options, validation, false)
     }
 
     /// The same for the prior over the model's codes; `options` may have `prior` and `seed`.
     #[wasm_bindgen(js_name = beginPrior)]
-    pub async fn begin_prior(&self, data: JsValue, options: JsValue, validation: JsValue) -> Result<(), JsValue> {
-        self.start(data, options, validation, true).await
+    pub fn begin_prior(&self, data: JsValue, options: JsValue, validation: JsValue) -> Promise {
+        self.start(data, options, validation, true)
     }
 
     /// `{ events, done }` of about `budgetMs` of whichever training runs.
-    pub async fn advance(&self, budget_ms: f64) -> Result<JsValue, JsValue> {
-        let mut taken = self.take()?;
-        let session = taken.session();
-        if session.is_training_prior() {
-            return to_js(&session.advance_prior(budget_ms).await.map_err(thrown)?);
-        }
-        to_js(&session.advance(budget_ms).await.map_err(thrown)?)
+    pub fn advance(&self, budget_ms: f64) -> Promise {
+        self.call(async move |session| {
+            if session.is_training_prior() {
+                return to_js(&session.advance_prior(budget_ms).await.map_err(thrown)?);
+            }
+            to_js(&session.advance(budget_ms).await.map_err(thrown)?)
+        })
     }
 
-    pub async fn end(&self) -> Result<(), JsValue> {
-        let mut taken = self.take()?;
-        taken.session().end();
-        taken.session().end_prior();
-        Ok(())
+    pub fn end(&self) -> Promise {
+        self.call(async |session| {
+            session.end();
+            session.end_prior();
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// `{ crossEntropy, bitsPerCode }`
     #[wasm_bindgen(js_name = evaluatePrior)]
-    pub async fn evaluate_prior(&self, data: JsValue) -> Result<JsValue, JsValue> {
-        let mut taken = self.take()?;
-        let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session().model())?;
-        to_js(&taken.session().evaluate_prior(&data).await.map_err(thrown)?)
+    pub fn evaluate_prior(&self, data: JsValue) -> Promise {
+        self.call(async move |session| {
+            let given = Given::read("data", &data)?;
+            let data = given.check("data", session.model())?;
+            to_js(&session.evaluate_prior(&data).await.map_err(thrown)?)
+        })
     }
 
-    pub async fn evaluate(&self, data: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let mut taken = self.take()?;
-        let options = to_json("", &options)?;
-        let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session().model())?;
-        to_js(&taken.session().evaluate(&data, &options).await.map_err(thrown)?)
+    pub fn evaluate(&self, data: JsValue, options: JsValue) -> Promise {
+        self.call(async move |session| {
+            let options = to_json("", &options)?;
+            let given = Given::read("data", &data)?;
+            let data = given.check("data", session.model())?;
+            to_js(&session.evaluate(&data, &options).await.map_err(thrown)?)
+        })
     }
 
     /// log p(x) of each row by importance weighting.
     #[wasm_bindgen(js_name = logLikelihood)]
-    pub async fn log_likelihood(&self, data: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let mut taken = self.take()?;
-        let options = to_json("", &options)?;
-        let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session().model())?;
-        rows(&taken.session().log_likelihood(&data, &options).await.map_err(thrown)?)
+    pub fn log_likelihood(&self, data: JsValue, options: JsValue) -> Promise {
+        self.call(async move |session| {
+            let options = to_json("", &options)?;
+            let given = Given::read("data", &data)?;
+            let data = given.check("data", session.model())?;
+            rows(&session.log_likelihood(&data, &options).await.map_err(thrown)?)
+        })
     }
 
     /// `{ mean, logvar, shape }`, or what else the kind of latent gives out.
-    pub async fn encode(&self, data: JsValue) -> Result<JsValue, JsValue> {
-        let mut taken = self.take()?;
-        let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session().model())?;
-        let outputs = taken.session().encode(&data).await.map_err(thrown)?;
-        let encoding = Object::new();
-        Reflect::set(&encoding, &"shape".into(), &to_js(&outputs[0].1.shape)?)?;
-        for (name, rows) in outputs {
-            Reflect::set(&encoding, &name.into(), &floats_to_js(&rows.values)?)?;
-        }
-        Ok(encoding.into())
+    pub fn encode(&self, data: JsValue) -> Promise {
+        self.call(async move |session| {
+            let given = Given::read("data", &data)?;
+            let data = given.check("data", session.model())?;
+            let outputs = session.encode(&data).await.map_err(thrown)?;
+            let encoding = Object::new();
+            Reflect::set(&encoding, &"shape".into(), &to_js(&outputs[0].1.shape)?)?;
+            for (name, rows) in outputs {
+                Reflect::set(&encoding, &name.into(), &floats_to_js(&rows.values)?)?;
+            }
+            Ok(encoding.into())
+        })
     }
 
-    pub async fn decode(&self, z: JsValue, given_shape: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let mut taken = self.take()?;
-        let shape = optional_shape("z.shape", &given_shape)?;
-        let z = floats("z", &z)?;
-        let options = to_json("", &options)?;
-        rows(&taken.session().decode(&z, shape.as_deref(), &options).await.map_err(thrown)?)
+    pub fn decode(&self, z: JsValue, given_shape: JsValue, options: JsValue) -> Promise {
+        self.call(async move |session| {
+            let shape = optional_shape("z.shape", &given_shape)?;
+            let z = floats("z", &z)?;
+            let options = to_json("", &options)?;
+            rows(&session.decode(&z, shape.as_deref(), &options).await.map_err(thrown)?)
+        })
     }
 
     /// The same from the numbers of codes, (n, places).
     #[wasm_bindgen(js_name = decodeCodes)]
-    pub async fn decode_codes(&self, indices: JsValue, given_shape: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let mut taken = self.take()?;
-        let (codes, shape) = (floats("indices", &indices)?, optional_shape("shape", &given_shape)?);
-        let options = to_json("", &options)?;
-        rows(&taken.session().decode_codes(&codes, shape.as_deref(), &options).await.map_err(thrown)?)
+    pub fn decode_codes(&self, indices: JsValue, given_shape: JsValue, options: JsValue) -> Promise {
+        self.call(async move |session| {
+            let (codes, shape) = (floats("indices", &indices)?, optional_shape("shape", &given_shape)?);
+            let options = to_json("", &options)?;
+            rows(&session.decode_codes(&codes, shape.as_deref(), &options).await.map_err(thrown)?)
+        })
     }
 
     /// Draws the codes that are not known from the learnt prior. `known`: bytes, 0 where a code is not.
-    pub async fn complete(
-        &self,
-        indices: JsValue,
-        known: JsValue,
-        given_shape: JsValue,
-        options: JsValue,
-    ) -> Result<JsValue, JsValue> {
-        let mut taken = self.take()?;
-        let (codes, shape) = (floats("indices", &indices)?, optional_shape("shape", &given_shape)?);
-        let known: &Uint8Array = known.dyn_ref().ok_or_else(|| thrown(Error::data("known", "something else", "a Uint8Array")))?;
-        has_room(known.length(), 2)?;
-        let known: Vec<bool> = known.to_vec().into_iter().map(|x| x != 0).collect();
-        let options = to_json("", &options)?;
-        drawn(&taken.session().complete(&codes, &known, shape.as_deref(), &options).await.map_err(thrown)?)
+    pub fn complete(&self, indices: JsValue, known: JsValue, given_shape: JsValue, options: JsValue) -> Promise {
+        self.call(async move |session| {
+            let (codes, shape) = (floats("indices", &indices)?, optional_shape("shape", &given_shape)?);
+            let known: &Uint8Array =
+                known.dyn_ref().ok_or_else(|| thrown(Error::data("known", "something else", "a Uint8Array")))?;
+            has_room(known.length(), 2)?;
+            let known: Vec<bool> = known.to_vec().into_iter().map(|x| x != 0).collect();
+            let options = to_json("", &options)?;
+            drawn(&session.complete(&codes, &known, shape.as_deref(), &options).await.map_err(thrown)?)
+        })
     }
 
-    pub async fn reconstruct(&self, data: JsValue) -> Result<JsValue, JsValue> {
-        let mut taken = self.take()?;
-        let given = Given::read("data", &data)?;
-        let data = given.check("data", taken.session().model())?;
-        rows(&taken.session().reconstruct(&data).await.map_err(thrown)?)
+    pub fn reconstruct(&self, data: JsValue) -> Promise {
+        self.call(async move |session| {
+            let given = Given::read("data", &data)?;
+            let data = given.check("data", session.model())?;
+            rows(&session.reconstruct(&data).await.map_err(thrown)?)
+        })
     }
 
-    pub async fn sample(&self, n: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let options = to_json("", &options)?;
-        let n = n.as_f64().unwrap_or(f64::NAN);
-        drawn(&self.take()?.session().sample(n, &options).await.map_err(thrown)?)
+    pub fn sample(&self, n: JsValue, options: JsValue) -> Promise {
+        self.call(async move |session| {
+            let options = to_json("", &options)?;
+            let n = n.as_f64().unwrap_or(f64::NAN);
+            drawn(&session.sample(n, &options).await.map_err(thrown)?)
+        })
     }
 
-    #[wasm_bindgen(unchecked_return_type = "Uint8Array<ArrayBuffer>")]
-    pub async fn save(&self) -> Result<Uint8Array, JsValue> {
-        let bytes = self.take()?.session().save().await.map_err(thrown)?;
-        Ok(Uint8Array::from(&*bytes))
+    #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array<ArrayBuffer>>")]
+    pub fn save(&self) -> Promise {
+        self.call(async |session| {
+            let bytes = session.save().await.map_err(thrown)?;
+            Ok(Uint8Array::from(&*bytes).into())
+        })
     }
 
     /// Frees the model's buffers; every later call is refused.

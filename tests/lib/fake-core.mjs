@@ -130,7 +130,7 @@ export function fakeModule({ stepsPerChunk = 10, failAt, trapAt, hangAt } = {}) 
   }
 
   const catalogue = () => ({ encoder: [], latent: [], likelihood: [], objective: [] });
-  return { Core, catalogue, check, onPanic: (listener) => listeners.push(listener), complete: async () => {}, log };
+  return { Core, catalogue, check, onPanic: (listener) => listeners.push(listener), ready: async () => {}, log };
 }
 
 function checkShape(values, shape) {

@@ -1,5 +1,6 @@
 //! The wasm-bindgen command and its test runner, at the version that Cargo.lock pins, and the cutting of the core in parts.
 
+mod order;
 mod shorten;
 mod split;
 
@@ -21,10 +22,12 @@ fn main() {
             let parts: Vec<&Path> = parts.iter().map(Path::new).collect();
             split::split(Path::new(core), Path::new(linked), Path::new(homes), &parts).map_err(|error| error.to_string())
         }
+        (Some("order"), [core, to]) => order::order(Path::new(core), Path::new(to)).map_err(|error| error.to_string()),
         (Some("shorten"), [core, glue]) => shorten::shorten(Path::new(core), Path::new(glue)).map_err(|error| error.to_string()),
         _ => {
             eprintln!(
-                "usage: tools bindgen ARGS... | test ARGS... | shorten CORE GLUE | instrument CORE TO | split CORE LINKED HOMES FIRST PART..."
+                "usage: tools bindgen ARGS... | test ARGS... | shorten CORE GLUE | instrument CORE TO | split CORE LINKED HOMES FIRST PART... | \
+                 order CORE TO"
             );
             process::exit(2);
         }

@@ -4,6 +4,7 @@ import type { Crew } from "./crew.js";
 import type { Encoding, OwnData, Samples, Values } from "./data.js";
 import type { Figures, PriorEvent, PriorFigures, TrainEvent } from "./events.js";
 import type { Catalogue, Info } from "./info.js";
+import type { Part } from "./parts.js";
 
 export interface CoreModule {
   readonly Core: CoreClass;
@@ -13,8 +14,8 @@ export interface CoreModule {
   check(options: unknown): void;
   /** Calls `listener` with the text of a panic, after which this module must not be used again. */
   onPanic(listener: (text: string) => void): void;
-  /** Loads what is not there yet, so that no call has to wait for it; a failure leaves everything as it was. */
-  complete(): Promise<void>;
+  /** Loads those of these parts that are not there yet, so that no call has to wait for them; a failure leaves everything as it was. */
+  ready(parts: readonly Part[]): Promise<void>;
 }
 
 export interface CoreClass {

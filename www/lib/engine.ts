@@ -13,11 +13,9 @@ import { remember, remembered } from "./kernels.js";
 import { macrotask } from "./macrotask.js";
 import type { Samples } from "./data.js";
 import type { LoadOptions } from "./options.js";
+import { PARTS, partsFor } from "./parts.js";
 import type { SamplerParams } from "./samplers/index.js";
 import type { Answers, Call, Reply, Request, State } from "./messages.js";
-
-/** Calls for which the core may load another part: it does so before they enter it, where a failure is told and loses nothing. */
-const LATER: ReadonlySet<Call["kind"]> = new Set(["load", "trainPrior", "evaluatePrior", "logLikelihood", "decodeCodes", "complete"]);
 
 export class Engine {
   private readonly load: () => Promise<CoreModule>;
@@ -35,6 +33,10 @@ export class Engine {
   private readonly helpers: MessagePort[] = [];
   /** Those that help the training that runs, or ran last. */
   private crew: Crew | undefined;
+  /** Whether a panic of the core is heard. */
+  private listens = false;
+  /** Whether what a page may want next was asked for. */
+  private foreseen = false;
   private closed = false;
   private crashed = false;
 
@@ -96,7 +98,8 @@ export class Engine {
   private async serve(request: Request): Promise<void> {
     const { id } = request;
     try {
-      if (LATER.has(request.kind)) await (await this.module()).complete();
+      const parts = partsFor(request);
+      if (parts.length > 0) await (await this.module()).ready(parts);
       if (request.kind === "train" || request.kind === "trainPrior") await this.begin(request);
       else {
         const value = await this.answer(request);
@@ -165,6 +168,7 @@ export class Engine {
 
   private async sample({ n, options }: Extract<Call, { kind: "sample" }>): Promise<Samples> {
     const { sampler, ...rest } = options;
+    this.foresee();
     if (sampler === undefined || sampler === "prior" || sampler === "uniform") return this.alive().sample(n, options);
     const { drawSamples } = await import("./samplers/index.js");
     const params = typeof sampler === "string" ? this.samplers.get(sampler) : sampler;
@@ -180,7 +184,7 @@ export class Engine {
   private async begin({ kind, id, data, validation, options }: Extract<Request, { kind: "train" | "trainPrior" }>): Promise<void> {
     if (kind === "train") {
       const others = this.alive().info().cores - 1;
-      if (others > 0) await (await this.module()).complete(); // where what shares steps is
+      if (others > 0) await (await this.module()).ready(PARTS); // where what shares steps is
       if (others > 0 && this.helpers.length >= others) {
         const { Crew } = await import("./crew.js");
         this.crew = new Crew(this.helpers.slice(0, others), data);
@@ -198,6 +202,7 @@ export class Engine {
   private async advance(id: number): Promise<void> {
     try {
       const { events, done } = await this.alive().advance(this.budgetMs);
+      this.foresee();
       this.reply({ kind: "progress", id, events: events.map(withCounts), state: stateOf(this.alive()) });
       if (done) await this.end();
     } catch (thrown) {
@@ -220,6 +225,13 @@ export class Engine {
     }
   }
 
+  /** Has what saves and evaluates fetched in the background, once there is something to save: it must not need the network. */
+  private foresee(): void {
+    if (this.foreseen) return;
+    this.foreseen = true;
+    void this.module().then((module) => module.ready(["more"])).catch(() => {}); // the call that wants it tells
+  }
+
   private fail(id: number, thrown: unknown): void {
     if (thrown instanceof WebAssembly.RuntimeError) return this.crash(thrown);
     this.reply({ kind: "failed", id, error: toFields(thrown), state: this.state(false) });
@@ -227,7 +239,8 @@ export class Engine {
 
   private async module(): Promise<CoreModule> {
     const module = await this.load();
-    module.onPanic((text) => this.crash(new ReparamError({ code: "internal", message: text })));
+    if (!this.listens) module.onPanic((text) => this.crash(new ReparamError({ code: "internal", message: text })));
+    this.listens = true;
     return module;
   }
 

@@ -3,6 +3,7 @@
 import type { CoreModule, Helper } from "./core-module.js";
 import { disposed, toFields } from "./errors.js";
 import type { FromHelper, ToHelper } from "./messages.js";
+import { PARTS } from "./parts.js";
 
 /** Serves what comes by the port, in turn. */
 export function help(port: MessagePort, load: () => Promise<CoreModule>): void {
@@ -23,7 +24,7 @@ export function help(port: MessagePort, load: () => Promise<CoreModule>): void {
         letGo();
         const module = await load();
         module.onPanic((text) => (broken = new Error(text)));
-        await module.complete(); // what it calls is in other parts: a failure is told before they are entered
+        await module.ready(PARTS); // what it calls is in other parts: a failure is told before they are entered
         helper = await module.Helper.begin(message.task, message.k, message.data);
         return answer({ run, kind: "ready" });
       }

@@ -5,6 +5,7 @@ import type { ErrorFields } from "./errors.js";
 import type { Figures, PriorEvent, PriorFigures, TrainEvent } from "./events.js";
 import type { Info } from "./info.js";
 import type { SampleOptions, WasmSource } from "./options.js";
+import type { Modules } from "./parts.js";
 import type { SamplerOptions, SamplerParams } from "./samplers/index.js";
 
 /** What the core can be asked, one kind a command. */
@@ -55,8 +56,8 @@ export type Request = Call & { id: number };
 export interface WasmMessage {
   kind: "wasm";
   source?: WasmSource;
-  /** The first part of the package's own, compiled. */
-  first?: WebAssembly.Module;
+  /** Parts of the package's own, compiled. */
+  modules?: Modules;
 }
 
 /** To a worker: a port to another that helps it train, or to one that it is to help. */

@@ -1,35 +1,47 @@
 /** The files of the core, and how a page compiles them. */
 
-// Bundlers look for just this form of address; where they leave none, only what asks for it fails.
+import type { Modules, Part } from "./parts.js";
 
-export function firstFile(): URL {
-  return hasRelaxedSimd() ? new URL("./reparam_first_relaxed.wasm", import.meta.url) : new URL("./reparam_first.wasm", import.meta.url);
+/** Bundlers look for just this form of address; where they leave none, only what asks for it fails. */
+export function fileOf(part: "first" | Part): URL {
+  switch (part) {
+    case "first":
+      return hasRelaxedSimd() ? new URL("./reparam_first_relaxed.wasm", import.meta.url) : new URL("./reparam_first.wasm", import.meta.url);
+    case "conv":
+      return new URL("./reparam_conv.wasm", import.meta.url);
+    case "more":
+      return new URL("./reparam_more.wasm", import.meta.url);
+    case "gpu":
+      return new URL("./reparam_gpu.wasm", import.meta.url);
+    case "rest":
+      return new URL("./reparam_rest.wasm", import.meta.url);
+  }
 }
-
-/** What the first loads, by the numbers that it knows them by: 1 and 2. */
-export function otherFiles(): readonly URL[] {
-  return [new URL("./reparam_gpu.wasm", import.meta.url), new URL("./reparam_rest.wasm", import.meta.url)];
-}
-
-let first: Promise<WebAssembly.Module | undefined> | undefined;
 
 /**
- * The first part, compiled while a worker starts, once for all workers of the page. Undefined where it cannot be: the worker then tries by
- * itself, and tells why not.
+ * The first part and these, compiled while a worker starts, once for all workers of the page. Those that cannot be are left out: the worker then
+ * tries by itself, and tells why not.
  */
-export function compileFirst(): Promise<WebAssembly.Module | undefined> {
-  first ??= tryFirst().catch(() => {
-    first = undefined;
-    return undefined;
-  });
-  return first;
+export async function compileParts(parts: readonly Part[]): Promise<Modules> {
+  const outcomes = await Promise.allSettled((["first", ...parts] as const).map(async (part) => [part, await compilePart(part)] as const));
+  return Object.fromEntries(outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : [])));
 }
 
-async function tryFirst(): Promise<WebAssembly.Module> {
-  return compile(firstFile());
+const compiled = new Map<"first" | Part, Promise<WebAssembly.Module>>();
+
+/** A part, compiled once on this thread; a failure can be tried again. */
+export function compilePart(part: "first" | Part): Promise<WebAssembly.Module> {
+  let module = compiled.get(part);
+  if (module === undefined) {
+    module = compile(part);
+    compiled.set(part, module);
+    module.catch(() => compiled.delete(part));
+  }
+  return module;
 }
 
-export async function compile(file: URL): Promise<WebAssembly.Module> {
+async function compile(part: "first" | Part): Promise<WebAssembly.Module> {
+  const file = fileOf(part);
   const response = await fetch(file);
   if (!response.ok) throw new Error(`${file.href}: ${response.status}`);
   const isNamed = response.headers.get("content-type") === "application/wasm"; // else it would be refused as it comes

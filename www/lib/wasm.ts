@@ -1,75 +1,79 @@
 /**
  * Loads the wasm core, once for each thread: the one with relaxed SIMD where the browser has that, which is faster.
  *
- * It comes in parts. The first is what most models need on the CPU; the others, WebGPU's and the rest, are loaded when the first calls into
- * them, which has to wait for it: a worker can, and so can Node. Elsewhere all are loaded at once.
+ * It comes in parts. The first is what dense models need on the CPU to be trained and sampled; the others are loaded by `ready`, or else when the
+ * first calls into them, which has to wait for it: a worker can, and so can Node. Elsewhere all are loaded at once.
  */
 
 import init, * as glue from "#wasm";
 import type { CoreModule } from "./core-module.js";
 import { ReparamError } from "./errors.js";
 import type { WasmSource } from "./options.js";
-import { compile, firstFile, otherFiles } from "./wasm-files.js";
+import { PARTS } from "./parts.js";
+import type { Modules, Part } from "./parts.js";
+import { compilePart, fileOf } from "./wasm-files.js";
 
 let loading: Promise<CoreModule> | undefined;
 
 /**
- * The core, ready to use: `source`, or else the package's files, of which the first may be compiled already. Calls after the first get the same
+ * The core, ready to use: `source`, or else the package's files, of which some may be compiled already. Calls after the first get the same
  * one, whatever they give; a failure can be tried again.
  */
-export function loadCore(source: WasmSource | undefined, first?: WebAssembly.Module): Promise<CoreModule> {
-  loading ??= load(source, first).catch((cause: unknown) => {
+export function loadCore(source: WasmSource | undefined, modules: Modules = {}): Promise<CoreModule> {
+  loading ??= load(source, modules).catch((cause: unknown) => {
     loading = undefined;
     throw new ReparamError({ code: "internal", message: `the wasm core could not be loaded: ${String(cause)}; \`wasm\` can give the URL or the bytes of reparam_bg.wasm` }, { cause });
   });
   return loading;
 }
 
-async function load(source: WasmSource | undefined, first: WebAssembly.Module | undefined): Promise<CoreModule> {
+async function load(source: WasmSource | undefined, modules: Modules): Promise<CoreModule> {
   const listeners = new Set<(text: string) => void>();
   const tell = (text: string) => listeners.forEach((listener) => listener(text));
-  const complete = source === undefined ? await loadParts(first, tell) : await init({ module_or_path: source }).then(() => async () => {});
+  const ready = source === undefined ? await loadParts(modules, tell) : await init({ module_or_path: source }).then(() => async () => {});
   glue.on_panic(tell);
-  return { Core: glue.Core, Helper: glue.Helper, catalogue: glue.catalogue, check: glue.check, onPanic: (listener) => void listeners.add(listener), complete };
+  return { Core: glue.Core, Helper: glue.Helper, catalogue: glue.catalogue, check: glue.check, onPanic: (listener) => void listeners.add(listener), ready };
 }
 
-/** Loads the first part, and the others where it could not wait for them later. What it gives loads those that are still missing. */
-async function loadParts(first: WebAssembly.Module | undefined, tell: (text: string) => void): Promise<() => Promise<void>> {
-  const [own, others] = [firstFile(), otherFiles()];
+/** Loads the first part, and the others where it could not wait for them later. What it gives loads those of some that are still missing. */
+async function loadParts(modules: Modules, tell: (text: string) => void): Promise<CoreModule["ready"]> {
+  const own = fileOf("first");
   const disk = fileReader(own);
   const read = disk ?? requester();
-  const early = Promise.allSettled(read === undefined ? others.map(compile) : []);
-  const exports = await init({ module_or_path: first ?? disk?.(own) ?? own });
+  const early = read === undefined ? PARTS.map(compilePart) : [];
+  const exports = await init({ module_or_path: modules.first ?? disk?.(own) ?? own });
   const imports = { first: exports as unknown as WebAssembly.ModuleImports };
-  const loaded = new Set<URL>();
-  const link = async (file: URL, module: WebAssembly.Module) => {
-    if (loaded.has(file)) return;
-    loaded.add(file);
-    await WebAssembly.instantiate(module, imports);
+  const linked = new Set<Part>();
+  /** At once: a part that was begun must not be asked for in between. */
+  const link = (part: Part, module: WebAssembly.Module) => {
+    if (linked.has(part)) return;
+    new WebAssembly.Instance(module, imports);
+    linked.add(part);
   };
-  for (const [i, outcome] of (await early).entries()) {
-    if (outcome.status === "rejected") throw outcome.reason;
-    await link(others[i]!, outcome.value);
+  for (const [i, module] of (await Promise.all(early)).entries()) {
+    await WebAssembly.instantiate(module, imports); // a page may not wait for large ones
+    linked.add(PARTS[i]!);
   }
-  glue.on_load_part((part: number) => {
-    const stop = STOPS[part];
+  glue.on_load_part((k: number) => {
+    const stop = STOPS[k];
     if (stop !== undefined) {
       tell(stop);
       throw new Error(stop);
     }
-    const file = others[part - 1]!;
-    if (read === undefined || loaded.has(file)) return;
+    const part = PARTS[k - 1]!;
+    if (read === undefined || linked.has(part)) return;
+    const file = fileOf(part);
     try {
-      new WebAssembly.Instance(new WebAssembly.Module(read(file)), imports);
-      loaded.add(file);
+      link(part, modules[part] ?? new WebAssembly.Module(read(file)));
     } catch (cause) {
       tell(`${file.href} could not be loaded: ${String(cause)}`);
       throw cause;
     }
   });
-  return async () => {
-    const missing = others.filter((file) => !loaded.has(file));
-    for (const file of missing) await link(file, disk ? await WebAssembly.compile(disk(file)) : await compile(file));
+  return async (parts) => {
+    const missing = parts.filter((part) => !linked.has(part));
+    const found = await Promise.all(missing.map(async (part) => modules[part] ?? (disk ? WebAssembly.compile(disk(fileOf(part))) : compilePart(part))));
+    missing.forEach((part, i) => link(part, found[i]!));
   };
 }
 

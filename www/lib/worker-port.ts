@@ -5,10 +5,12 @@ import type { ErrorFields } from "./errors.js";
 import { transfers } from "./messages.js";
 import type { PortMessage, Reply, ToWorker, WasmMessage } from "./messages.js";
 import type { HostOptions, WasmSource } from "./options.js";
+import type { Part } from "./parts.js";
 import type { Connect } from "./port.js";
-import { compileFirst } from "./wasm-files.js";
+import { compileParts } from "./wasm-files.js";
 
-export function workerPort(where: HostOptions["worker"], wasm: WasmSource | undefined): Connect {
+/** `parts`: what the first call wants beside the first part of the core. */
+export function workerPort(where: HostOptions["worker"], wasm: WasmSource | undefined, parts: readonly Part[]): Connect {
   return (receive) => {
     const open = (fail: (error: ErrorFields) => void): Worker => {
       const worker = start(where);
@@ -19,7 +21,7 @@ export function workerPort(where: HostOptions["worker"], wasm: WasmSource | unde
       worker.onmessageerror = () => fail(toFields("a message of the worker could not be read"));
       const tell = (core: Omit<WasmMessage, "kind">) => worker.postMessage({ kind: "wasm", ...core } satisfies WasmMessage);
       if (wasm !== undefined) tell({ source: wasm instanceof URL ? wasm.href : wasm });
-      else void compileFirst().then((first) => tell(first ? { first } : {})).catch(() => tell({})); // some workers take no module
+      else void compileParts(parts).then((modules) => tell({ modules })).catch(() => tell({})); // some workers take no module
       return worker;
     };
     const worker = open((error) => receive({ kind: "crashed", error }));

@@ -16,8 +16,8 @@ const scope = self as unknown as {
 let told: (message: WasmMessage) => void;
 const wasm = new Promise<WasmMessage>((resolve) => (told = resolve));
 const load = async () => {
-  const { source, first } = await wasm;
-  return loadCore(source, first);
+  const { source, modules } = await wasm;
+  return loadCore(source, modules);
 };
 const engine = new Engine(load, (reply) => scope.postMessage(reply, transfers(reply)), BUDGET_MS);
 
