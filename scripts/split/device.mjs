@@ -12,7 +12,6 @@ const LIMITS = {
 };
 const INFO = { vendor: "none", architecture: "none", device: "", description: "", subgroupMinSize: 32, subgroupMaxSize: 32 };
 const settled = async () => null;
-const never = new Promise(() => {});
 
 /** An object of these properties; a method that it does not have does nothing and gives another such object. */
 function pliant(own = {}) {
@@ -35,7 +34,10 @@ class Adapter {
   async requestDevice() {
     const { features, limits, info, adapterInfo } = this;
     const queue = pliant({ onSubmittedWorkDone: settled, submit: () => {}, writeBuffer: () => {} });
-    return pliant({ features, limits, info, adapterInfo, queue, lost: never, createBuffer: buffer, popErrorScope: settled });
+    let lose;
+    const lost = new Promise((resolve) => (lose = resolve));
+    const destroy = () => lose(pliant({ reason: "destroyed", message: "" }));
+    return pliant({ features, limits, info, adapterInfo, queue, lost, destroy, createBuffer: buffer, popErrorScope: settled });
   }
 }
 

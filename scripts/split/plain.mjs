@@ -124,6 +124,7 @@ async function useAll(glue, models, backend, restore, ways, layout) {
     core.dispose();
     core.free();
   }
+  await new Promise((resolve) => setTimeout(resolve)); // a device that was destroyed tells of it later
   restore();
 }
 

@@ -50,7 +50,7 @@ async function loadParts(modules: Modules, tell: (text: string) => void): Promis
     new WebAssembly.Instance(module, imports);
     linked.add(part);
   };
-  for (const [i, module] of (await Promise.all(early)).entries()) {
+  for (const [i, module] of (await all(early)).entries()) {
     await WebAssembly.instantiate(module, imports); // a page may not wait for large ones
     linked.add(PARTS[i]!);
   }
@@ -72,7 +72,7 @@ async function loadParts(modules: Modules, tell: (text: string) => void): Promis
   });
   return async (parts) => {
     const missing = parts.filter((part) => !linked.has(part));
-    const found = await Promise.all(missing.map(async (part) => modules[part] ?? (disk ? WebAssembly.compile(disk(fileOf(part))) : compilePart(part))));
+    const found = await all(missing.map(async (part) => modules[part] ?? (disk ? WebAssembly.compile(disk(fileOf(part))) : compilePart(part))));
     missing.forEach((part, i) => link(part, found[i]!));
   };
 }
@@ -82,6 +82,12 @@ const STOPS: Readonly<Record<number, string>> = {
   0: "the core came to where it is never to be; reparam_bg.wasm, the core in one file, tells more",
   255: "more memory was asked for than there is: 4 GB at most",
 };
+
+/** Fails when none of them is under way any more: whoever tries again must not come upon what is about to fail. */
+async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
 
 type Read = (file: URL) => BufferSource;
 

@@ -117,9 +117,9 @@ fn multiply_terms(terms: &[Term], b: &[f32], c: &mut [[f32; 4]; VECTORS]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::trial::values;
     use super::super::{Height, NR, Output, Panels, panels_by_panels, panels_size};
     use super::*;
-    use crate::trial::values;
 
     #[test]
     fn terms_are_those_that_are_not_zero() {
