@@ -14,7 +14,7 @@ export type Modules = Partial<Record<"first" | Part, WebAssembly.Module>>;
 export function partsFor(call: Call): readonly Part[] {
   switch (call.kind) {
     case "create":
-      return isConvolutional(call.options) ? ["conv"] : [];
+      return [...(isConvolutional(call.options) ? ["conv" as const] : []), ...(asksForWebGpu(call.options) ? ["gpu" as const] : [])];
     case "train":
       return call.validation ? ["more"] : [];
     case "set":
@@ -36,6 +36,12 @@ export function partsFor(call: Call): readonly Part[] {
     case "complete":
       return PARTS;
   }
+}
+
+/** Whether an adapter is asked for, which is what WebGPU's part does first. */
+function asksForWebGpu(options: unknown): boolean {
+  const { navigator } = globalThis as { navigator?: { gpu?: unknown } };
+  return navigator?.gpu !== undefined && (options as { backend?: unknown } | undefined)?.backend !== "cpu";
 }
 
 /** `options`: those of `create`, whatever is given as such. */
