@@ -1,6 +1,6 @@
 /** What the nets are timed on, as files that pages and PyTorch read alike: the first digits of MNIST, sprites, or noise in place of both. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { digits, rows, sprites } from "../data.mjs";
 import { NETS, ROWS, picturesFile } from "./nets.js";
 
@@ -10,7 +10,7 @@ const SETS = { 28: async () => (await digits()).train, 64: async () => (await sp
 export async function writePictures(folder, { noise }) {
   for (const side of new Set(Object.values(NETS).map((net) => net.side))) {
     const file = join(folder, picturesFile(side));
-    mkdirSync(join(file, ".."), { recursive: true });
+    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, noise ? grey(ROWS * side ** 2) : rows(await SETS[side](), 0, ROWS).values);
   }
 }

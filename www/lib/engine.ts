@@ -35,8 +35,6 @@ export class Engine {
   private crew: Crew | undefined;
   /** Whether a panic of the core is heard. */
   private listens = false;
-  /** Whether what a page may want next was asked for. */
-  private foreseen = false;
   private closed = false;
   private crashed = false;
 
@@ -115,6 +113,7 @@ export class Engine {
     switch (call.kind) {
       case "create":
         this.core = await (await this.module()).Core.create(call.options);
+        this.foresee();
         return this.recall(call.options);
       case "load":
         this.core = await (await this.module()).Core.load(call.bytes, call.options);
@@ -168,7 +167,6 @@ export class Engine {
 
   private async sample({ n, options }: Extract<Call, { kind: "sample" }>): Promise<Samples> {
     const { sampler, ...rest } = options;
-    this.foresee();
     if (sampler === undefined || sampler === "prior" || sampler === "uniform") return this.alive().sample(n, options);
     const { drawSamples } = await import("./samplers/index.js");
     const params = typeof sampler === "string" ? this.samplers.get(sampler) : sampler;
@@ -202,7 +200,6 @@ export class Engine {
   private async advance(id: number): Promise<void> {
     try {
       const { events, done } = await this.alive().advance(this.budgetMs);
-      this.foresee();
       this.reply({ kind: "progress", id, events: events.map(withCounts), state: stateOf(this.alive()) });
       if (done) await this.end();
     } catch (thrown) {
@@ -225,10 +222,8 @@ export class Engine {
     }
   }
 
-  /** Has what saves and evaluates fetched in the background, once there is something to save: it must not need the network. */
+  /** Has what saves, evaluates and tells of errors fetched in the background, once there is a model: neither must need the network. */
   private foresee(): void {
-    if (this.foreseen) return;
-    this.foreseen = true;
     void this.module().then((module) => module.ready(["more"])).catch(() => {}); // the call that wants it tells
   }
 
