@@ -203,9 +203,9 @@ impl<'a> Source<'a> {
 }
 
 /// `n` elements of scratch, with whatever values it held.
-pub fn room(scratch: &mut Vec<f32>, n: usize) -> &mut [f32] {
+pub fn room<T: Clone + Default>(scratch: &mut Vec<T>, n: usize) -> &mut [T] {
     if scratch.len() < n {
-        scratch.resize(n, 0.0);
+        scratch.resize(n, T::default());
     }
     &mut scratch[..n]
 }

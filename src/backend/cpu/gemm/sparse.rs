@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::super::register::F32x4;
+use super::super::tape::room;
 
 /// Columns at a time: a sum for each in vector registers, of which there are enough for the latency of an addition.
 pub const WIDTH: usize = 4 * VECTORS;
@@ -30,12 +31,15 @@ struct Term {
 impl Terms {
     /// Lists those of (rows, depth) from rows that are `depth` long, for a b of n columns; false, and nothing else, where they are too many.
     pub fn of_rows(&mut self, a: &[f32], depth: usize, n: usize) -> bool {
-        let count = a.iter().filter(|x| **x != 0.0).count();
-        if is_dense(count, a.len()) {
-            return false;
+        let mut count = 0;
+        for row in a.chunks_exact(depth) {
+            count += row.iter().filter(|x| **x != 0.0).count();
+            if is_dense(count, a.len()) {
+                return false;
+            }
         }
         self.rows.clear();
-        let list = room(&mut self.list, count);
+        let list = room(&mut self.list, count + 1); // one is written in vain
         let mut end = 0;
         for row in a.chunks_exact(depth) {
             let start = end;
@@ -63,7 +67,7 @@ impl Terms {
         let mut start = 0;
         for count in counts {
             self.rows.push(start..start);
-            start += count as usize + 1; // and one that is written in vain
+            start += count as usize + 1; // likewise
         }
         let list = room(&mut self.list, start);
         for (k, row) in rows.enumerate() {
@@ -90,14 +94,6 @@ impl Terms {
 /// Whether blocks are faster.
 fn is_dense(count: usize, size: usize) -> bool {
     2 * count > size
-}
-
-/// One more, that is written in vain.
-fn room(list: &mut Vec<Term>, n: usize) -> &mut [Term] {
-    if list.len() <= n {
-        list.resize(n + 1, Term::default());
-    }
-    list
 }
 
 #[inline(never)]
