@@ -1,4 +1,8 @@
 //! Adam's step in one pass over its states. As a tape it is some fifteen, each through the L1 cache: 2–3 times as long.
+//!
+//! Moments too small to move a weight become zero. Without that, those of weights whose gradients vanish, behind a ReLU that no example
+//! reaches any more, shrink by a tenth a step until they are subnormal, and stay so: m = 4 · 2⁻¹⁴⁹ times 0.9 rounds to itself. Processors take
+//! some 150 cycles for each such number and WebAssembly cannot tell them not to; GPUs take them for zero anyway.
 
 use super::access::Access;
 use super::memory::Memory;
@@ -19,6 +23,9 @@ struct Coefficients {
     rate: f32,
     memory: f32,
 }
+
+/// 2⁻¹²⁰: its root, and itself as a first moment over the least ε there is (10⁻¹²), are nothing beside ε and a weight.
+const NEGLIGIBLE: f32 = 64.0 * f32::MIN_POSITIVE;
 
 #[derive(Debug)]
 pub struct Update {
@@ -81,9 +88,41 @@ impl Coefficients {
     fn step(&self, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
         for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
             let share = g * self.share2;
-            *m = *m * self.beta1 + g * self.share1;
-            *v = *v * self.beta2 + share * share;
+            *m = without_negligible(*m * self.beta1 + g * self.share1);
+            *v = without_negligible(*v * self.beta2 + share * share);
             *w -= *m * self.rate / (v.sqrt() + self.epsilon) + *w * self.decay;
+        }
+    }
+}
+
+/// NaN stays.
+fn without_negligible(x: f32) -> f32 {
+    if x.abs() < NEGLIGIBLE { 0.0 } else { x }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_without_a_gradient_end_at_zero_and_are_never_subnormal() {
+        let now = Coefficients { beta1: 0.9, beta2: 0.9, epsilon: 1e-12, rate: 1e-3, ..Coefficients::default() };
+        let start = [1.0f32, -0.3, 1e-7, 1e-20, f32::NAN];
+        let (mut w, mut m, mut v) = (vec![0.5f32; start.len()], start, start.map(f32::abs));
+        for _ in 0..1000 {
+            now.step(&mut w, &mut m, &mut v, &[0.0; 5]);
+            assert!(m.iter().chain(&v).all(|x| !x.is_subnormal()), "{m:?} {v:?}");
+        }
+        assert_eq!([&m[..4], &v[..4]], [[0.0; 4]; 2]);
+        assert!(m[4].is_nan() && v[4].is_nan() && w[4].is_nan());
+        // As in double precision, where they fade without end.
+        for (w, start) in w.iter().zip(start).take(4) {
+            let (mut exact, mut m, mut v) = (0.5, f64::from(start), f64::from(start.abs()));
+            for _ in 0..1000 {
+                (m, v) = (m * 0.9, v * 0.9);
+                exact -= m * 1e-3 / (v.sqrt() + 1e-12);
+            }
+            assert!((f64::from(*w) - exact).abs() < 1e-5, "{w} for {exact}");
         }
     }
 }
