@@ -105,13 +105,15 @@ impl<'a> Panels<'a> {
 
     /// The same from the transposed matrix: `columns` rows of `rows` elements, `stride` apart.
     pub fn pack_columns(&mut self, at: usize, rows: usize, columns: usize, source: &[f32], stride: usize) {
-        self.each(at, rows, columns, |j, n, panel, width| match (width, n == width) {
-            (4, true) => copy_columns::<4>(&source[j * stride..], stride, panel),
-            (6, true) => copy_columns::<6>(&source[j * stride..], stride, panel),
-            (8, true) => copy_columns::<8>(&source[j * stride..], stride, panel),
-            _ => {
+        self.each(at, rows, columns, |j, n, panel, width| {
+            let source = &source[j * stride..];
+            if n == width {
+                // Four columns at a time; of six, two twice.
+                copy_columns(source, stride, panel, width);
+                copy_columns(&source[(width - 4) * stride..], stride, &mut panel[width - 4..], width);
+            } else {
                 panel.fill(0.0);
-                for (i, from) in source[j * stride..].chunks(stride).take(n).enumerate() {
+                for (i, from) in source.chunks(stride).take(n).enumerate() {
                     panel[i..].iter_mut().step_by(width).zip(&from[..rows]).for_each(|(to, x)| *to = *x);
                 }
             }
@@ -133,11 +135,20 @@ fn copy_rows<const W: usize>(source: &[f32], stride: usize, panel: &mut [f32]) {
     }
 }
 
-fn copy_columns<const W: usize>(source: &[f32], stride: usize, panel: &mut [f32]) {
-    let (panel, _) = panel.as_chunks_mut::<W>();
-    let from: [&[f32]; W] = std::array::from_fn(|i| &source[i * stride..][..panel.len()]);
-    for (k, to) in panel.iter_mut().enumerate() {
-        *to = std::array::from_fn(|i| from[i][k]);
+/// Four columns, `stride` apart, to the beginnings of rows that are `width` apart.
+fn copy_columns(source: &[f32], stride: usize, rows: &mut [f32], width: usize) {
+    let count = rows.len().div_ceil(width);
+    let columns: [&[f32]; 4] = std::array::from_fn(|i| &source[i * stride..][..count]);
+    let whole = count / 4 * 4;
+    for (k, rows) in (0..whole).step_by(4).zip(rows.chunks_mut(4 * width)) {
+        let quarter = |i: usize| F32x4::load(columns[i][k..].first_chunk().expect("four are left"));
+        let [a, b, c, d] = F32x4::transpose([quarter(0), quarter(1), quarter(2), quarter(3)]);
+        for (i, row) in [a, b, c, d].into_iter().enumerate() {
+            row.store(rows[i * width..].first_chunk_mut().expect("rows are four wide at least"));
+        }
+    }
+    for k in whole..count {
+        rows[k * width..][..4].copy_from_slice(&columns.map(|column| column[k]));
     }
 }
 
@@ -243,11 +254,11 @@ pub fn warm_up() {
     let rows = Rows { data: &source, bases: &from, segments: 1, length: DEPTH, stride: 0 };
     let mut terms = Terms::default();
     let thin: Vec<f32> = (0..ROWS * DEPTH).map(|i| f32::from(i % 4 == 0)).collect();
-    let (wide, mut sums) = (vec![0.0; DEPTH * sparse::WIDTH], vec![0.0; ROWS * sparse::WIDTH]);
+    let (wide, mut sums, mut panel) = (vec![0.0; DEPTH * sparse::WIDTH], vec![0.0; ROWS * sparse::WIDTH], Vec::new());
     for _ in 0..8 {
-        terms.of_columns(&thin, ROWS, 0..ROWS, sparse::WIDTH);
-        terms.of_rows(&thin, DEPTH, sparse::WIDTH);
-        terms.product(&wide, sparse::WIDTH, &mut sums);
+        terms.of_columns(&thin, ROWS, 0..ROWS);
+        terms.of_rows(&thin, DEPTH);
+        terms.product(&wide, sparse::WIDTH, &mut sums, &mut panel);
         let mut c = Output { data: &mut data, bases: &to, columns: NR, accumulate: false };
         rows_by_panels(&rows, &b, &mut c);
         for height in [Height::Four, Height::Six] {

@@ -81,9 +81,9 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
         };
         let b = job.loads[1].fetched(job.memory, i * k * n, k * n, &work.b);
         let terms = &mut work.terms;
-        let is_sparse = may_be_sparse && if ta { terms.of_columns(a, m, m0..m0 + rows, n) } else { terms.of_rows(a, k, n) };
+        let is_sparse = may_be_sparse && if ta { terms.of_columns(a, m, m0..m0 + rows) } else { terms.of_rows(a, k) };
         if is_sparse {
-            terms.product(b, n, tile);
+            terms.product(b, n, tile, &mut work.panels);
         }
         work.from.clear();
         work.from.extend((0..rows).map(|r| r * k));

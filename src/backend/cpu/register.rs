@@ -27,6 +27,17 @@ impl F32x4 {
         *to = bytemuck::cast(self.0);
     }
 
+    /// Element j of the i-th becomes element i of the j-th.
+    #[inline(always)]
+    pub fn transpose([a, b, c, d]: [F32x4; 4]) -> [F32x4; 4] {
+        use wasm::i32x4_shuffle as shuffle;
+        let (ab, cd) = (shuffle::<0, 4, 1, 5>(a.0, b.0), shuffle::<0, 4, 1, 5>(c.0, d.0));
+        let (ba, dc) = (shuffle::<2, 6, 3, 7>(a.0, b.0), shuffle::<2, 6, 3, 7>(c.0, d.0));
+        let (first, second) = (shuffle::<0, 1, 4, 5>(ab, cd), shuffle::<2, 3, 6, 7>(ab, cd));
+        let (third, fourth) = (shuffle::<0, 1, 4, 5>(ba, dc), shuffle::<2, 3, 6, 7>(ba, dc));
+        [F32x4(first), F32x4(second), F32x4(third), F32x4(fourth)]
+    }
+
     /// self + a · b
     #[inline(always)]
     pub fn add_product(self, a: F32x4, b: F32x4) -> F32x4 {
@@ -54,6 +65,11 @@ impl F32x4 {
     #[inline(always)]
     pub fn store(self, to: &mut [f32; 4]) {
         *to = self.0;
+    }
+
+    #[inline(always)]
+    pub fn transpose(rows: [F32x4; 4]) -> [F32x4; 4] {
+        std::array::from_fn(|j| F32x4(rows.map(|row| row.0[j])))
     }
 
     #[inline(always)]
