@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { FUSED, writeFused } from "./fuse.mjs";
 import { homes } from "./split/plain.mjs";
-import { Failure, ROOT, isMain, main, output, run, say } from "./run.mjs";
+import { Failure, ROOT, allOf, isMain, main, output, run, runBeside, say } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
 const path = (...parts) => join(ROOT, ...parts);
@@ -38,7 +38,7 @@ export async function buildWasm() {
   say("binding and optimising it");
   const file = (name) => path("build/wasm", name);
   const tool = (...args) => run("cargo", ["run", "-q", "--locked", "-p", "tools", "--", ...args]);
-  const wasmOpt = (...args) => run(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), ...args]);
+  const wasmOpt = (...args) => runBeside(process.execPath, [path("node_modules/binaryen/bin/wasm-opt"), ...args]);
   // The first kB of memory is the far end of the stack: where it is said to be unused, additions become offsets of loads and stores.
   const optimise = (name, ...args) => wasmOpt("--debuginfo", "--low-memory-unused", `--no-inline=${FUSED}`, "-O3", ...args, file(name), "-o", file(name));
   tool("bindgen", "--no-demangle", "--target", "web", "--out-dir", path("build/wasm"), "--out-name", "reparam", "--remove-producers-section", compiled);
@@ -48,18 +48,24 @@ export async function buildWasm() {
   tool("instrument", file(WASM), marked);
   writeFileSync(places, await homes(await import(pathToFileURL(file("reparam.js"))), readFileSync(marked)));
   tool("split", file(WASM), compiled, places, ...[FIRST, ...OTHERS].map(file));
-  optimise(WASM);
+  say("optimising them");
   // Code in one piece packs worse, and so do constants in more pieces than they were shared out in, and what tells how addresses are aligned.
   const packed = ["--one-caller-inline-max-function-size=0", "--skip-pass=memory-packing", "--dealign"];
-  for (const name of [FIRST, ...OTHERS]) {
-    optimise(name, ...packed);
+  const finish = async (name) => {
+    if (name in RELAXED) await writeFused(file(name), file(RELAXED[name]));
+    await wasmOpt("--strip-debug", "--strip-producers", file(name), "-o", file(name));
+  };
+  const whole = async () => {
+    await optimise(WASM);
+    await finish(WASM);
+  };
+  const part = (name) => async () => {
+    await optimise(name, ...packed);
     tool("order", file(name), file(name));
-    wasmOpt("--debuginfo", "--reorder-functions-by-name", file(name), "-o", file(name));
-  }
-  for (const name of [WASM, FIRST, ...OTHERS]) {
-    if (name in RELAXED) writeFused(file(name), file(RELAXED[name]));
-    wasmOpt("--strip-debug", "--strip-producers", file(name), "-o", file(name));
-  }
+    await wasmOpt("--debuginfo", "--reorder-functions-by-name", file(name), "-o", file(name));
+    await finish(name);
+  };
+  await allOf([whole, ...OTHERS.toReversed().map(part), part(FIRST)]);
   for (const made of [marked, places]) rmSync(made);
   writeFileSync(mark, source);
 }

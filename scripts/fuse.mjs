@@ -5,7 +5,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Failure, ROOT, run } from "./run.mjs";
+import { Failure, ROOT, runBeside } from "./run.mjs";
 
 /** The functions, by their names; wasm-opt must leave them whole. */
 export const FUSED = "*gemm*multiply_*";
@@ -56,10 +56,10 @@ export function offset(text) {
 }
 
 /** Writes the file `relaxed` from the file `plain`, which has the names of its functions. */
-export function writeFused(plain, relaxed) {
-  const tool = (name, ...args) => run(process.execPath, [join(ROOT, "node_modules/binaryen/bin", name), ...args]);
+export async function writeFused(plain, relaxed) {
+  const tool = (name, ...args) => runBeside(process.execPath, [join(ROOT, "node_modules/binaryen/bin", name), ...args]);
   const wat = `${relaxed}.wat`;
-  tool("wasm-dis", plain, "-o", wat);
+  await tool("wasm-dis", plain, "-o", wat);
   let n = 0;
   const functions = readFileSync(wat, "utf8").split(/^(?= \()/m); // one a module's field
   const fused = functions.map((field) => {
@@ -70,6 +70,6 @@ export function writeFused(plain, relaxed) {
   });
   if (n !== EXPECTED) throw new Failure(`The core has ${n} products to fuse in functions named ${FUSED}, expected ${EXPECTED}.`);
   writeFileSync(wat, fused.join(""));
-  tool("wasm-as", wat, "-o", relaxed, ...FEATURES.map((name) => `--enable-${name}`));
+  await tool("wasm-as", wat, "-o", relaxed, ...FEATURES.map((name) => `--enable-${name}`));
   rmSync(wat);
 }

@@ -1,5 +1,6 @@
 /** Running other programs and telling the person at the keyboard about it. Node built-ins only: this works before anything is installed. */
 import { spawn, spawnSync } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -17,9 +18,29 @@ export function say(text) {
 const { RUSTFLAGS, CARGO_ENCODED_RUSTFLAGS, ...environment } = process.env;
 
 /** Runs a program, its output shown as it comes; `otherwise` is the sentence for when it fails. */
-export function run(command, args, { cwd = ROOT, env = {}, otherwise = `${[command, ...args].join(" ")} failed: see above.` } = {}) {
+export function run(command, args, { cwd = ROOT, env = {}, otherwise = failed(command, args) } = {}) {
   const { status } = spawnSync(command, args, { cwd, stdio: "inherit", env: { ...environment, ...env } });
   if (status !== 0) throw new Failure(otherwise);
+}
+
+/** The same while others run. */
+export function runBeside(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: "inherit", env: environment });
+    const fail = () => reject(new Failure(failed(command, args)));
+    child.on("error", fail).on("exit", (status) => (status === 0 ? resolve() : fail()));
+  });
+}
+
+const failed = (command, args) => `${[command, ...args].join(" ")} failed: see above.`;
+
+/** Does all tasks, which return promises, as many at a time as this machine has cores. */
+export async function allOf(tasks) {
+  const queue = tasks.values();
+  const core = async () => {
+    for (const task of queue) await task();
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, core));
 }
 
 /** Starts a program beside the others and shows nothing of it: what it is for asks for it again, and tells of its faults. */
