@@ -83,7 +83,7 @@ fn many_rows(job: &mut Job, i: usize, [m, n, k]: [usize; 3], ta: bool, tb: bool)
         let terms = &mut work.terms;
         let is_sparse = may_be_sparse && if ta { terms.of_columns(a, m, m0..m0 + rows) } else { terms.of_rows(a, k) };
         if is_sparse {
-            terms.product(b, n, tile, &mut work.panels);
+            terms.product(b, n, tile, &mut work.image); // the panels of b stay for the parts that are dense
         }
         work.from.clear();
         work.from.extend((0..rows).map(|r| r * k));
@@ -186,12 +186,14 @@ mod tests {
             [1, 260, 40, 1025],
             [1, 150, 2000, 2],
         ];
-        for ([batch, m, n, k], is_thin) in sizes.into_iter().flat_map(|sizes| [(sizes, false), (sizes, true)]) {
+        // Parts of 150 and of 775 rows, of which the second alone is thin.
+        let parts = [[1, 600, 64, 784], [1, 3100, 40, 128]];
+        let all = sizes.into_iter().flat_map(|sizes| [(sizes, 0..0), (sizes, 0..usize::MAX)]);
+        for ([batch, m, n, k], thin) in all.chain([(parts[0], 150..300), (parts[1], 775..1550)]) {
             for [ta, tb] in [[0, 0], [0, 1], [1, 0], [1, 1]] {
                 let (mut a, b) = (values(batch * m * k, 1), values(batch * k * n, 2));
-                if is_thin {
-                    a.iter_mut().enumerate().filter(|(i, _)| i % 5 > 1).for_each(|(_, x)| *x = 0.0);
-                }
+                let row = |i: usize| if ta == 1 { i % m } else { i / k % m };
+                a.iter_mut().enumerate().filter(|(i, _)| i % 5 > 1 && thin.contains(&row(*i))).for_each(|(_, x)| *x = 0.0);
                 let consts = [batch, m, n, k, ta, tb, 0].map(|x| x as u32);
                 let consts: Vec<_> = ["BATCH", "M", "N", "K", "TA", "TB", "ONES"].into_iter().zip(consts).collect();
                 check_core("matmul", &consts, &[&a, &b], batch * m * n, |inputs| {
