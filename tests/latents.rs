@@ -135,8 +135,9 @@ fn conditions_are_one_hot_and_left_out() {
     let (mut g, mut p) = (Graph::new(), Params::collector());
     let n = 4000;
     let labels = g.input("labels", Meta::f32([n, 4]));
-    for (name, is_training) in [("used", false), ("trained", true)] {
-        let vector = condition.vector(&mut g, &mut p, labels, is_training).expect("it is built");
+    let trained = condition.dropped(&mut g, labels).expect("it is built");
+    for (name, labels) in [("used", labels), ("trained", trained)] {
+        let vector = condition.vector(&mut g, &mut p, labels).expect("it is built");
         g.output(name, vector);
     }
     let row = |i: usize| if i.is_multiple_of(2) { [2.0, 0.5, -1.0, 1.0] } else { [-1.0, 0.5, -1.0, 0.0] };
@@ -151,4 +152,32 @@ fn conditions_are_one_hot_and_left_out() {
     assert!((500usize.abs_diff(dropped)) < 80, "{dropped}");
     assert_eq!(condition.fault(&[3.0, 0.0, 0.0]).expect("there are three").0, 0);
     assert_eq!(condition.fault(&[0.0, 0.0, f32::NAN]).expect("it is no number").0, 2);
+}
+
+/// With several draws of z, as with one: an example's bound is that of p(x|c) or that of p(x), and never of a mixture of them.
+#[test]
+fn a_condition_is_left_out_of_all_draws_or_of_none() {
+    let n = 200;
+    for gradient in ["standard", "dreg"] {
+        let mut b = Bench::new(
+            model(&json!({
+                "condition": { "classes": 2, "dropout": 0.5 },
+                "objective": { "kind": "iwae", "samples": 3, "gradient": gradient },
+            })),
+            n,
+        );
+        let Bench { g, p, critic, batch, model, .. } = &mut b;
+        let loss = model.loss(g, p, critic, batch).expect("the loss is built");
+        g.output("bound", loss.parts[0].amount.values);
+        let trained = b.at(1)["bound"].data.clone();
+        let mut told = |dropout: f64| {
+            let mut env = b.env(1);
+            env.controls.iter_mut().filter(|(name, _)| *name == "dropout").for_each(|(_, value)| *value = dropout);
+            by_oracle(&b.g, &env, &b.leaves)["bound"].data.clone()
+        };
+        let (with, without) = (told(0.0), told(1.0));
+        let known = trained.iter().zip(&with).filter(|(a, b)| a == b).count();
+        let unknown = trained.iter().zip(&without).filter(|(a, b)| a == b).count();
+        assert!(known > n / 3 && unknown > n / 3 && known + unknown == n, "{gradient}: {known} and {unknown} of {n}");
+    }
 }

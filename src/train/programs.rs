@@ -270,11 +270,11 @@ impl<'a> Use<'a> {
     /// E[p(x|z)] as the output `values`.
     fn decode(mut self, z: Edge, labels: Option<Edge>, is_guided: bool) -> Result<Graph> {
         let Use { g, p, model, size } = &mut self;
-        let mut decoded = model.decoded(g, p, z, labels, false)?;
+        let mut decoded = model.decoded(g, p, z, labels)?;
         if is_guided {
             // Away from what would be decoded with no condition (Ho & Salimans 2022, Eq. 6).
             let nothing = model.no_condition(g, *size)?;
-            let plain = model.decoded(g, p, z, nothing, false)?;
+            let plain = model.decoded(g, p, z, nothing)?;
             decoded = ops::map(g, input(1) + control(GUIDANCE) * (input(0) - input(1)), &[decoded, plain])?;
         }
         let likelihood = model.likelihood(g, p, decoded)?;

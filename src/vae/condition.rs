@@ -106,16 +106,18 @@ impl Condition {
         })
     }
 
+    /// The labels as a training step tells them, those of a share `dropout` of the examples as unknown. Whatever reads an example's
+    /// vector, the encoder or the decoder, for one draw of z or several, must be told the same.
+    pub fn dropped(&self, g: &mut Graph, labels: Edge) -> Result<Edge> {
+        let dropped = noise(STREAM, Law::Uniform).less(&control(DROPOUT.name));
+        let kept = ops::map_to(g, [g.shape(labels).dims()[0], 1], select(&dropped, &constant(0.0), &constant(1.0)), &[])?;
+        ops::mul(g, labels, kept)
+    }
+
     /// The vector: (batch, width). labels: (batch, columns + 1), the last column 1 where they are known and 0 where not.
-    pub fn vector(&self, g: &mut Graph, p: &mut Params, labels: Edge, is_training: bool) -> Result<Edge> {
-        let &[batch, width] = g.shape(labels).dims() else { return Err(Error::shape("condition", "the labels are no matrix")) };
+    pub fn vector(&self, g: &mut Graph, p: &mut Params, labels: Edge) -> Result<Edge> {
+        let width = self.columns() + 1;
         let known = ops::slice(g, labels, 1, width - 1, width)?;
-        let known = if is_training {
-            let dropped = noise(STREAM, Law::Uniform).less(&control(DROPOUT.name));
-            ops::map_to(g, [batch, 1], select(&dropped, &constant(0.0), &input(0)), &[known])?
-        } else {
-            known
-        };
         let (mut parts, mut column) = (vec![known], 0);
         for (i, attribute) in self.attributes.iter().enumerate() {
             let n = attribute.columns();

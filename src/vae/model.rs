@@ -76,13 +76,13 @@ impl Model {
         if let Some(classes) = self.options.classes {
             return classifier::classify(self, classes, g, p, x);
         }
-        let head = self.head(g, p, x, labels, is_training)?;
+        let head = self.head(g, p, x, labels)?;
         self.options.latent.posterior(g, p, head, is_training)
     }
 
     /// The encoder's last layer: (batch, head).
-    fn head(&self, g: &mut Graph, p: &mut Params, x: Edge, labels: Option<Edge>, is_training: bool) -> Result<Edge> {
-        let condition = self.condition(g, p, labels, is_training)?;
+    fn head(&self, g: &mut Graph, p: &mut Params, x: Edge, labels: Option<Edge>) -> Result<Edge> {
+        let condition = self.condition(g, p, labels)?;
         let latent = &self.options.latent;
         let out = Head { size: latent.head(), grid: latent.grid() };
         self.options.encoder.encode(g, p, "encoder", x, condition, out, self.options.init)
@@ -90,22 +90,22 @@ impl Model {
 
     /// The vectors that the latent's codes stand for: (batch·positions, values of a code).
     pub fn vectors(&self, g: &mut Graph, p: &mut Params, batch: &Batch) -> Result<Edge> {
-        let head = self.head(g, p, batch.x, batch.labels, false)?;
+        let head = self.head(g, p, batch.x, batch.labels)?;
         self.options.latent.vectors(g, head)
     }
 
     /// p(x|z, labels). z: (batch, latent size); an event of the distribution has x's shape.
     pub fn decode(&self, g: &mut Graph, p: &mut Params, z: Edge, labels: Option<Edge>) -> Result<Box<dyn Distribution>> {
-        let outputs = self.decoded(g, p, z, labels, false)?;
+        let outputs = self.decoded(g, p, z, labels)?;
         self.likelihood(g, p, outputs)
     }
 
     /// The decoder's last layer, what the likelihood is made from.
-    pub fn decoded(&self, g: &mut Graph, p: &mut Params, z: Edge, labels: Option<Edge>, is_training: bool) -> Result<Edge> {
+    pub fn decoded(&self, g: &mut Graph, p: &mut Params, z: Edge, labels: Option<Edge>) -> Result<Edge> {
         if self.options.classes.is_some() {
             return Err(Error::option("classes", "a classifier", "a model with a decoder"));
         }
-        let condition = self.condition(g, p, labels, is_training)?;
+        let condition = self.condition(g, p, labels)?;
         let event = self.options.input.shape();
         let z = self.options.latent.decoded(g, z)?;
         let h = self.options.decoder.begin(g, z, self.options.latent.grid(), condition, &event)?;
@@ -117,9 +117,9 @@ impl Model {
         self.options.likelihood.build(g, p, decoded, &self.options.input.shape())
     }
 
-    fn condition(&self, g: &mut Graph, p: &mut Params, labels: Option<Edge>, is_training: bool) -> Result<Option<Edge>> {
+    fn condition(&self, g: &mut Graph, p: &mut Params, labels: Option<Edge>) -> Result<Option<Edge>> {
         let (Some(condition), Some(labels)) = (&self.options.condition, labels) else { return Ok(None) };
-        condition.vector(g, p, labels, is_training).map(Some)
+        condition.vector(g, p, labels).map(Some)
     }
 
     /// What training minimises on a batch.
@@ -167,14 +167,18 @@ impl Model {
         make: impl FnOnce(&mut Graph, &Terms) -> Result<T>,
     ) -> Result<T> {
         let chosen = &self.options.objective;
-        let q = self.encode_as(g, p, batch.x, batch.labels, is_training)?;
+        let labels = match (&self.options.condition, batch.labels) {
+            (Some(condition), Some(labels)) if is_training => Some(condition.dropped(g, labels)?),
+            _ => batch.labels,
+        };
+        let q = self.encode_as(g, p, batch.x, labels, is_training)?;
         let draw = if chosen.of.is_deterministic(&chosen.values) {
             undrawn(g, &q)?
         } else {
             self.options.latent.draw(g, p, self, &q, k)?
         };
-        let labels = batch.labels.map(|labels| repeat(g, labels, k)).transpose()?;
-        let decoded = self.decoded(g, p, draw.z, labels, is_training)?;
+        let labels = labels.map(|labels| repeat(g, labels, k)).transpose()?;
+        let decoded = self.decoded(g, p, draw.z, labels)?;
         let likelihood = self.likelihood(g, p, decoded)?;
         let decoder = p.named("decoder");
         let terms = Terms {

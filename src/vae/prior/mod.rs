@@ -120,7 +120,8 @@ impl CodePrior {
     /// The vector that says the condition: (batch, width).
     pub fn condition(&self, g: &mut Graph, p: &mut Params, labels: Option<Edge>, is_training: bool) -> Result<Option<Edge>> {
         let (Some(condition), Some(labels)) = (&self.condition, labels) else { return Ok(None) };
-        condition.vector(g, p, labels, is_training).map(Some)
+        let labels = if is_training { condition.dropped(g, labels)? } else { labels };
+        condition.vector(g, p, labels).map(Some)
     }
 
     /// The logits of every place: (batch, places, codes). codes: (batch, places), whole numbers.
