@@ -296,6 +296,27 @@ fn the_average_equals_its_formula_over_a_hundred_steps() {
 }
 
 #[test]
+fn the_count_of_a_code_that_is_never_chosen_ends_at_zero() {
+    for update in ["ema", "gradient"] {
+        let mut step = Step::new(&vq(json!({ "decay": 0.5, "update": update }))).alive();
+        let far = |x: &mut Array| x.data[..4].fill(1e3);
+        step.leaves.iter_mut().filter(|(name, _)| [CODES, OFFSETS].contains(&name.as_str())).for_each(|(_, x)| far(x));
+        let codes = if update == "ema" { CODES } else { OFFSETS };
+        let mut n = 3.0;
+        for t in 0..80 {
+            let left = step.at(t);
+            n = if n * 0.5 < 1e-20 { 0.0 } else { n * 0.5 };
+            assert_eq!(left[COUNTS].data[0], n, "{update}, step {t}");
+            assert_eq!(left[codes].data[..4], [1e3; 4], "{update}: neither moved nor begun anew");
+            for name in [codes, COUNTS] {
+                step.leaves.insert(name.into(), left[name].clone());
+            }
+        }
+        assert_eq!(n, 0.0);
+    }
+}
+
+#[test]
 fn dead_codes_begin_anew_as_vectors_of_the_batch() {
     for update in ["ema", "gradient"] {
         let mut step = Step::new(&vq(json!({ "update": update, "restart": true })));

@@ -44,6 +44,8 @@ pub const PARAMETER: &str = "codebook";
 pub const DEAD: f64 = 0.1;
 /// The stream of restarts of the first level; each further one has the next.
 const RESTART: u32 = 32;
+/// What stands for N below this, where it divides; N itself becomes 0 there, as a code that is never chosen would otherwise make it
+/// subnormal, with which processors are slow.
 const FLOOR: f64 = 1e-20;
 
 impl Codebook {
@@ -177,7 +179,8 @@ impl Pages<'_> {
                 (n, ops::map(g, input(2) + step, &[page.counts, n, page.table, sums])?)
             }
         };
-        let counts = ops::map(g, counted, &[page.counts, n])?;
+        let counts = select(&counted.less(&constant(FLOOR)), &constant(0.0), &counted);
+        let counts = ops::map(g, counts, &[page.counts, n])?;
         self.next.push((table, counts));
         Ok(n)
     }
