@@ -170,7 +170,7 @@ fn a_condition_is_left_out_of_all_draws_or_of_none() {
         let loss = model.loss(g, p, critic, batch).expect("the loss is built");
         g.output("bound", loss.parts[0].amount.values);
         let trained = b.at(1)["bound"].data.clone();
-        let mut told = |dropout: f64| {
+        let told = |dropout: f64| {
             let mut env = b.env(1);
             env.controls.iter_mut().filter(|(name, _)| *name == "dropout").for_each(|(_, value)| *value = dropout);
             by_oracle(&b.g, &env, &b.leaves)["bound"].data.clone()

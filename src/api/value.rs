@@ -133,7 +133,7 @@ pub fn numbers(path: &str, value: &JsValue) -> Result<Numbers, JsValue> {
 
 pub fn shape(path: &str, value: &JsValue) -> Result<Vec<usize>, JsValue> {
     let json = to_json(path, value)?;
-    let list: Option<Vec<usize>> = json.as_array().and_then(|l| l.iter().map(|v| v.as_u64().map(|x| x as usize)).collect());
+    let list: Option<Vec<usize>> = json.as_array().and_then(|l| l.iter().map(|v| usize::try_from(v.as_u64()?).ok()).collect());
     list.filter(|l| l.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).is_some())
         .ok_or_else(|| error::to_js(Error::data(path, crate::fields::show(&json), "a list of sizes")))
 }

@@ -78,6 +78,12 @@ pub fn fits(bytes: u64) -> Result<()> {
     reserved::<u8>(bytes).map(|room| drop(std::hint::black_box(room))) // else it would be compiled to nothing
 }
 
+/// Refuses an array of more elements than 32 bits count: WebAssembly would take it for a smaller one.
+pub fn countable(elements: u64) -> Result<()> {
+    let bytes = elements.saturating_mul(size_of::<f32>() as u64);
+    if elements > u64::from(u32::MAX) { Err(Error::OutOfMemory { bytes, limit: LARGEST }) } else { Ok(()) }
+}
+
 /// An empty vector with room for so many values; an error where there is no such room, and nothing has changed.
 pub fn reserved<T>(n: u64) -> Result<Vec<T>> {
     /// What takes as much as this leaves as much as that for all that comes with it.

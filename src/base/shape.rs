@@ -23,6 +23,11 @@ impl Shape {
         self.0.iter().product()
     }
 
+    /// The same of a shape that no array may have.
+    pub fn elements(&self) -> u64 {
+        self.0.iter().fold(1, |n, d| n.saturating_mul(*d as u64))
+    }
+
     /// The elements of one row along the first axis.
     pub fn row(&self) -> usize {
         self.0.iter().skip(1).product()

@@ -12,7 +12,7 @@ pub use array::Array;
 pub use launch::{Core, CoreInput, HALVES, Launch, MapLaunch, Operand, Span};
 pub use view::{Dim, Index, View, coordinates};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, countable};
 use crate::expr::Env;
 use crate::shape::{DType, Meta, Shape};
 
@@ -148,6 +148,7 @@ impl Graph {
     pub fn add_ops(&mut self, op: Rc<dyn Op>, inputs: &[Edge]) -> Result<Vec<Edge>> {
         let metas: Vec<&Meta> = inputs.iter().map(|e| self.meta(*e)).collect();
         let outputs = op.shape(&metas)?;
+        outputs.iter().try_for_each(|meta| countable(meta.shape.elements()))?;
         let n = outputs.len();
         let first = self.push(op, inputs.to_vec(), outputs);
         Ok((0..n).map(|output| Edge { node: first.node, output }).collect())

@@ -1,6 +1,6 @@
 //! A model's parameters: named tensors in one flat state, so that one update serves a whole model.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, countable};
 use crate::graph::{Edge, Graph};
 use crate::nn::Init;
 use crate::ops::pack::ALIGNMENT;
@@ -67,6 +67,8 @@ impl Params {
         if self.flat.is_some() {
             return Err(Error::internal(format!("{name} was not asked for when the model was written down")));
         }
+        // All of them together: they stand in one array.
+        countable(self.specs.iter().fold(shape.elements(), |n, spec| n.saturating_add(spec.shape.elements())))?;
         let edge = g.state(name, shape.clone());
         self.edges.insert(name.to_string(), edge);
         self.specs.push(ParamSpec { name: name.to_string(), shape, init, is_beside: false });
