@@ -79,9 +79,9 @@ pub fn fits(bytes: u64) -> Result<()> {
 }
 
 /// Refuses an array of more elements than 32 bits count: WebAssembly would take it for a smaller one.
-pub fn countable(elements: u64) -> Result<()> {
-    let bytes = elements.saturating_mul(size_of::<f32>() as u64);
-    if elements > u64::from(u32::MAX) { Err(Error::OutOfMemory { bytes, limit: LARGEST }) } else { Ok(()) }
+pub fn countable(elements: f64) -> Result<()> {
+    let bytes = (elements * size_of::<f32>() as f64) as u64;
+    if elements > f64::from(u32::MAX) { Err(Error::OutOfMemory { bytes, limit: LARGEST }) } else { Ok(()) }
 }
 
 /// An empty vector with room for so many values; an error where there is no such room, and nothing has changed.

@@ -24,8 +24,8 @@ impl Shape {
     }
 
     /// The same of a shape that no array may have.
-    pub fn elements(&self) -> u64 {
-        self.0.iter().fold(1, |n, d| n.saturating_mul(*d as u64))
+    pub fn elements(&self) -> f64 {
+        self.0.iter().map(|d| *d as f64).product()
     }
 
     /// The elements of one row along the first axis.

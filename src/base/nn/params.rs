@@ -68,7 +68,7 @@ impl Params {
             return Err(Error::internal(format!("{name} was not asked for when the model was written down")));
         }
         // All of them together: they stand in one array.
-        countable(self.specs.iter().fold(shape.elements(), |n, spec| n.saturating_add(spec.shape.elements())))?;
+        countable(self.specs.iter().map(|spec| spec.shape.elements()).sum::<f64>() + shape.elements())?;
         let edge = g.state(name, shape.clone());
         self.edges.insert(name.to_string(), edge);
         self.specs.push(ParamSpec { name: name.to_string(), shape, init, is_beside: false });
