@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, test } from "node:test";
+import { copyFile } from "../../build/lib/model.js";
 import { CONNECTIONS, collect, examples, makeModel } from "./model.mjs";
 
 const steps = (events) => events.filter((event) => event.kind === "step").map((event) => event.step);
@@ -96,6 +97,20 @@ for (const [name, connect] of Object.entries(CONNECTIONS)) {
       assert.ok(!log.includes("begin"));
     });
 
+    test("what is no signal is refused, and the model can be trained", async () => {
+      const { vae } = await make();
+      const training = collect(vae.train(examples(8), { steps: 10, signal: new AbortController() }));
+      await assert.rejects(training, (error) => code("invalid-option")(error) && error.path === "signal" && error.got.includes("AbortController"));
+      await collect(vae.train(examples(8), { steps: 1 }));
+    });
+
+    test("ending a training that never began leaves the other one alone", async () => {
+      const { vae } = await make();
+      const training = collect(vae.train(examples(8), { steps: 30, logEvery: 10 }));
+      await vae.train(examples(8), { steps: 10 }).return();
+      assert.deepEqual(steps(await training), [10, 20, 30]);
+    });
+
     test("a second training while one runs is refused and the first goes on", async () => {
       const { vae } = await make();
       const first = collect(vae.train(examples(8), { steps: 500, logEvery: 500 }));
@@ -162,6 +177,16 @@ for (const [name, connect] of Object.entries(CONNECTIONS)) {
       await collect(vae.train(data, { steps: 2, logEvery: 1 }));
       assert.equal(data.values.length, 10_000_000);
       assert.equal(data.values.at(-1), 0.5);
+    });
+
+    test("bytes in Node's buffers are copied as well, with what lies beside them", async () => {
+      const { vae } = await make();
+      const all = Buffer.alloc(24, 1);
+      await vae.evaluate({ ...examples(8), labels: all.subarray(8, 16) });
+      const bytes = Buffer.from(await vae.save());
+      for (let i = 0; i < 2; i++) await make({ call: { kind: "load", bytes: copyFile(bytes), options: {} } });
+      assert.equal(all.length, 24);
+      assert.ok(bytes.length > 0);
     });
 
     test("a saved model comes back with its step", async () => {

@@ -76,7 +76,7 @@ export async function copyData(data: Data, path: string): Promise<OwnData> {
   if (labels === undefined) return own;
   if (!ArrayBuffer.isView(labels) || labels instanceof DataView || labels instanceof BigInt64Array || labels instanceof BigUint64Array)
     throw invalid("invalid-data", `${path}.labels`, nameOf(labels), "a typed array of integers or of 32-bit floats");
-  return { ...own, labels: labels.slice() };
+  return { ...own, labels: labels instanceof Uint8Array ? new Uint8Array(labels) : labels.slice() }; // the `slice` of Node's buffers copies nothing
 }
 
 /** Options whose labels may be a typed array, as plain data. */

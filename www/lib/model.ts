@@ -193,5 +193,5 @@ const MOST_CORES = 4;
 /** A copy of the bytes of a saved model. */
 export function copyFile(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (!(bytes instanceof Uint8Array)) throw invalid("invalid-data", "bytes", String(bytes), "the Uint8Array that `save` gave");
-  return bytes.slice();
+  return new Uint8Array(bytes); // the `slice` of Node's buffers copies nothing
 }

@@ -1,7 +1,7 @@
 /** A training as an async iterator: begins at the first `next`; over when its events run out, on `return`, or by the signal. */
 
 import type { Client } from "./client.js";
-import { ReparamError } from "./errors.js";
+import { ReparamError, invalid, nameOf } from "./errors.js";
 import type { PriorEvent, TrainEvent } from "./events.js";
 import type { Call } from "./messages.js";
 
@@ -14,6 +14,8 @@ export class Training<E extends TrainEvent | PriorEvent> implements AsyncIterabl
   /** Reported and not yet read. Training does not wait for its reader. */
   private readonly events: E[] = [];
   private running: Promise<void> | undefined;
+  /** Whether the model's training is this one. */
+  private begun = false;
   private stopping = false;
   private over = false;
   private failure: unknown;
@@ -56,10 +58,10 @@ export class Training<E extends TrainEvent | PriorEvent> implements AsyncIterabl
   private async run(): Promise<void> {
     const { signal, client } = this;
     const abort = () => this.stop();
-    let mine = false;
     try {
+      if (signal != null && typeof signal.aborted !== "boolean") throw invalid("invalid-option", "signal", nameOf(signal), "an AbortSignal");
       if (client.training) throw busy();
-      mine = client.training = true;
+      this.begun = client.training = true;
       signal?.addEventListener("abort", abort);
       if (signal?.aborted) this.stop();
       if (!this.stopping) await this.ask();
@@ -67,8 +69,10 @@ export class Training<E extends TrainEvent | PriorEvent> implements AsyncIterabl
     } catch (failure) {
       this.failure = failure;
     } finally {
-      signal?.removeEventListener("abort", abort);
-      if (mine) client.training = false;
+      if (this.begun) {
+        signal?.removeEventListener("abort", abort);
+        client.training = false;
+      }
       this.over = true;
       this.tell();
     }
@@ -83,7 +87,7 @@ export class Training<E extends TrainEvent | PriorEvent> implements AsyncIterabl
     if (this.stopping || this.over) return;
     this.stopping = true;
     this.events.length = 0;
-    this.client.call({ kind: "stop" }).catch(() => {}); // the training's own answer tells
+    if (this.begun) this.client.call({ kind: "stop" }).catch(() => {}); // the training's own answer tells
   }
 
   private receive(events: E[]): void {
