@@ -59,6 +59,7 @@ test("samplers are fitted where the model runs, drawn from by kind or by what wa
   const share = ({ values }) => Array.from({ length: 200 }, (_, i) => Math.max(...values.subarray(i * 64, i * 64 + 64)) > 0.9).filter(Boolean).length / 200;
   assert.ok(share(drawn) > 0.8, `${share(drawn)}`);
   await assert.rejects(vae.sample(1, { sampler: "gaussian" }), { code: "invalid-option", path: "sampler" });
+  await assert.rejects(vae.sample(1, { sampler: "mixture", temprature: 0.5 }), { code: "invalid-option", path: "temprature" });
   await vae.dispose();
 });
 

@@ -7,7 +7,7 @@
 
 import type { Core, CoreModule } from "./core-module.js";
 import type { Crew } from "./crew.js";
-import { ReparamError, disposed, invalid, toFields } from "./errors.js";
+import { ReparamError, disposed, invalid, nameOf, toFields } from "./errors.js";
 import type { PriorEvent, TrainEvent } from "./events.js";
 import { remember, remembered } from "./kernels.js";
 import { macrotask } from "./macrotask.js";
@@ -174,8 +174,10 @@ export class Engine {
       const fitted = [...this.samplers.keys(), "prior"].join(", ");
       throw invalid("invalid-option", "sampler", String(sampler), `one of ${fitted}; fitSampler makes others, and what it gave is taken as well`);
     }
-    const { labels, guidance, seed = this.drawn++, ...draw } = rest;
-    const z = drawSamples(params, n, { ...draw, seed });
+    const { labels, guidance, seed = this.drawn++, temperature, truncation, ...others } = rest;
+    for (const [name, value] of Object.entries(others).filter(([, value]) => value !== undefined))
+      throw invalid("invalid-option", name, nameOf(value), "no such option with a fitted sampler; known here: labels, guidance, seed, temperature, truncation");
+    const z = drawSamples(params, n, { temperature, truncation, seed });
     return this.alive().decode(z, [n, params.size], { labels, guidance });
   }
 

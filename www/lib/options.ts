@@ -406,8 +406,8 @@ export interface LoadOptions extends HostOptions {
 export interface HostOptions {
   /**
    * `true` (the default) starts a module worker of its own for every model, and one for each further of its `cores`; `false` runs on the calling
-   * thread, in slices of about 12 ms. A URL (of a copy of `reparam/worker`) or a function making the `Worker` is for
-   * bundlers that cannot find the worker by themselves.
+   * thread, in slices of about 12 ms. A URL (of `worker.js` in a copy of the folder `dist`, whose other files it imports, or of `reparam/worker`
+   * bundled as an entry of its own) or a function making the `Worker` is for bundlers that cannot find the worker by themselves.
    */
   worker?: boolean | string | URL | (() => Worker);
   /** The wasm file, `reparam/reparam_bg.wasm` or, where browsers have relaxed SIMD, `reparam/reparam_relaxed_bg.wasm`: its URL, its bytes, or the compiled module. */

@@ -1,6 +1,6 @@
 /** An engine in a module worker, with others that help it, also where the package is served from another origin than the page. */
 
-import { ReparamError, toFields } from "./errors.js";
+import { ReparamError, invalid, nameOf, toFields } from "./errors.js";
 import type { ErrorFields } from "./errors.js";
 import { transfers } from "./messages.js";
 import type { PortMessage, Reply, ToWorker, WasmMessage } from "./messages.js";
@@ -20,8 +20,14 @@ export function workerPort(where: HostOptions["worker"], wasm: WasmSource | unde
       };
       worker.onmessageerror = () => fail(toFields("a message of the worker could not be read"));
       const tell = (core: Omit<WasmMessage, "kind">) => worker.postMessage({ kind: "wasm", ...core } satisfies WasmMessage);
-      if (wasm !== undefined) tell({ source: wasm instanceof URL ? wasm.href : wasm });
-      else void compileParts(parts).then((modules) => tell({ modules })).catch(() => tell({})); // some workers take no module
+      if (wasm !== undefined) {
+        try {
+          tell({ source: typeof wasm === "string" || wasm instanceof URL ? new URL(wasm, location.href).href : wasm });
+        } catch {
+          worker.terminate();
+          throw invalid("invalid-option", "wasm", nameOf(wasm), "an address, bytes, or a WebAssembly.Module");
+        }
+      } else void compileParts(parts).then((modules) => tell({ modules })).catch(() => tell({})); // some workers take no module
       return worker;
     };
     const worker = open((error) => receive({ kind: "crashed", error }));
